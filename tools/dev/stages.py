@@ -1,0 +1,180 @@
+"""./dev test: the stages, in order, each timed; one tally over all of them at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.dev import fuzz, packages, tools, unit
+from tools.dev.build import build, directory
+from tools.dev.common import BUILD_ROOT, ROOT, Failed, Timer, run, say
+from tools.dev.tally import Tally, from_junit
+
+REPORTS = BUILD_ROOT / "reports"
+
+# Past these, something hangs: the stage is stopped and what it had not reported counts as failed.
+E2E_TIMEOUT_S = 25 * 60
+E2E_FULL_TIMEOUT_S = 50 * 60
+SANITIZED_TIMEOUT_S = 10 * 60
+
+FUZZ_SECONDS = 180
+FUZZ_FULL_SECONDS = 600
+
+# Where threads meet: the rest of the unit tests is single-threaded and would only cost time under TSan.
+TSAN_UNITS = ("common_coro", "common_io", "common_telemetry", "common_hbone", "common_admin", "config_ca", "config_model",
+              "ztunnel", "ztunnel_capture")
+
+
+@dataclass
+class Options:
+    full: bool = False
+    expression: str = ""
+    only: tuple[str, ...] = ()
+
+
+def lint(options: Options) -> Tally:
+    packages.ensure("lint", *(["tidy"] if options.full else []))
+    command = ["/usr/bin/python3", "-m", "tests.lint"]
+    command += ["--full"] if options.full else []
+    report = REPORTS / "lint.txt"
+    code = run([*command, "--report", report])
+    if not report.exists():
+        return Tally(failures=[f"lint: ended with exit code {code} and no report"])
+    tally = Tally()
+    for line in report.read_text().splitlines():
+        verdict, _, name = line.partition(" ")
+        if verdict == "passed":
+            tally.passed += 1
+        else:
+            tally.failures.append(f"lint: {name}")
+    return tally
+
+
+def unit_tests(options: Options) -> Tally:
+    return unit.run_all(directory("release"), "unit", dict(os.environ), options.expression)
+
+
+def e2e(options: Options) -> Tally:
+    packages.ensure("lab", "e2e")
+    tools.go_program("fortio")
+    return _pytest("e2e", "tests/e2e", directory("release"), options, "" if options.full else "not full",
+                   E2E_FULL_TIMEOUT_S if options.full else E2E_TIMEOUT_S)
+
+
+def conformance(options: Options) -> Tally:
+    packages.ensure("lab")
+    tools.go_program("h2spec")
+    return _pytest("conformance", "tests/conformance", directory("release"), options,
+                   "" if options.full else "not full", SANITIZED_TIMEOUT_S)
+
+
+def asan(options: Options) -> Tally:
+    return _sanitized("asan", options, "sanitizer", ())
+
+
+def tsan(options: Options) -> Tally:
+    return _sanitized("tsan", options, "tsan", TSAN_UNITS)
+
+
+def fuzzing(options: Options) -> Tally:
+    return fuzz.run_all(build("fuzz"), FUZZ_FULL_SECONDS if options.full else FUZZ_SECONDS)
+
+
+# `conformance` before the sanitizers: it needs only the release build, which exists by then.
+STAGES: dict[str, Callable[[Options], Tally]] = {
+    "lint": lint, "unit": unit_tests, "e2e": e2e, "conformance": conformance,
+    "asan": asan, "tsan": tsan, "fuzz": fuzzing,
+}
+_NEED_RELEASE = {"unit", "e2e", "conformance"}
+
+
+def test(options: Options) -> int:
+    """Runs the stages and prints the total; the exit code is 0 only if nothing failed."""
+    total, times = Tally(), []
+    whole = Timer()
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    names = [name for name in STAGES if not options.only or name in options.only]
+    if _NEED_RELEASE & set(names):
+        timer = Timer()
+        try:
+            build("release")
+        except Failed as error:
+            # Nothing that follows would say more than this.
+            say(str(error))
+            print("0 passed, 1 failed", flush=True)
+            return 1
+        times.append(("release build", timer.seconds, ""))
+    for name in names:
+        timer = Timer()
+        say(f"stage {name}")
+        try:
+            tally = STAGES[name](options)
+        except Failed as error:
+            tally = Tally(failures=[f"{name}: {error}"])
+        times.append((name, timer.seconds, str(tally)))
+        say(f"stage {name}: {tally} in {timer.seconds:.0f} s")
+        total.add(tally)
+    _print_end(total, times, whole.seconds)
+    return 1 if total.failed or not total.passed else 0
+
+
+def _print_end(total: Tally, times: list[tuple[str, float, str]], seconds: float) -> None:
+    for failure in total.failures:
+        print(f"FAILED {failure}")
+    print("\nstage            seconds  result")
+    for name, spent, result in times:
+        print(f"{name:16} {spent:7.0f}  {result}")
+    print(f"{'all':16} {seconds:7.0f}\n")
+    print(total, flush=True)
+
+
+def _sanitized(kind: str, options: Options, marker: str, units: tuple[str, ...]) -> Tally:
+    place = build(kind)
+    reports = REPORTS / f"{kind}-findings"
+    reports.mkdir(parents=True)
+    tally = unit.run_all(place, kind, {**os.environ, **_sanitizer_options(kind, None)}, options.expression, units)
+    if _has_tests("tests/e2e"):
+        packages.ensure("lab", "e2e")
+        timeout = 2 * SANITIZED_TIMEOUT_S if options.full else SANITIZED_TIMEOUT_S
+        tally.add(_pytest(kind, "tests/e2e", place, options, marker if options.full else f"{marker} and not full", timeout,
+                          {"AQUIFER_SANITIZER": kind, **_sanitizer_options(kind, reports)}))
+    # A program in the background of a test may die of a finding without any test noticing.
+    for report in sorted(reports.iterdir()):
+        print(f"--- {report.name}\n{report.read_text(errors='replace')[:20000]}", flush=True)
+        tally.failures.append(f"{kind}: {report.name}")
+    return tally
+
+
+def _sanitizer_options(kind: str, reports: Path | None) -> dict[str, str]:
+    log = f":log_path={reports}/report" if reports else ""
+    symbolizer = "/usr/bin/llvm-symbolizer-19"
+    if kind == "tsan":
+        return {"TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:external_symbolizer_path={symbolizer}{log}"}
+    return {"ASAN_OPTIONS": f"detect_stack_use_after_return=1:strict_init_order=1:detect_leaks=1{log}",
+            "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1{log}", "ASAN_SYMBOLIZER_PATH": symbolizer,
+            "UBSAN_SYMBOLIZER_PATH": symbolizer, "LSAN_OPTIONS": "report_objects=1"}
+
+
+def _has_tests(folder: str) -> bool:
+    return any((ROOT / folder).glob("**/test_*.py"))
+
+
+def _pytest(stage: str, folder: str, place: Path, options: Options, marker: str, timeout: float,
+            extra: dict[str, str] | None = None) -> Tally:
+    if not _has_tests(folder):
+        say(f"  {folder} has no tests yet")
+        return Tally()
+    environment = {**tools.environment(place), **(extra or {})}
+    report = REPORTS / f"{stage}.xml"
+    command = [tools.venv() / "python", "-m", "pytest", folder, "-c", "tests/pytest.ini", "--rootdir", ROOT,
+               f"--junitxml={report}", "-ra", "--durations=15"]
+    if marker:
+        command += ["-m", marker]
+    if options.expression:
+        command += ["-k", options.expression]
+    code = run(command, env=environment, timeout=timeout)
+    return from_junit(report, stage, code)
