@@ -1,0 +1,84 @@
+// Event: one coroutine waits, others notify. Resumption goes through the ready queue.
+#pragma once
+
+#include "common/base/result.h"
+#include "common/coro/cancel.h"
+#include "common/coro/ready_queue.h"
+
+#include <coroutine>
+
+namespace aquifer::coro {
+
+/// An auto-reset flag with at most one waiter. notify() before wait() is remembered once.
+/// Single-threaded.
+class Event {
+ public:
+  Event() noexcept = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event() { AQUIFER_ASSERT(waiter_ == nullptr); }
+
+  /// Wakes the waiter, or the next one that comes.
+  void notify() noexcept {
+    if (waiter_ != nullptr) {
+      wake();
+    } else {
+      set_ = true;
+    }
+  }
+  [[nodiscard]] bool has_waiter() const noexcept { return waiter_ != nullptr; }
+
+  class Waiter : CancelHook {
+   public:
+    Waiter(Event& event, CancelSource* cancel) noexcept
+        : CancelHook(&Waiter::on_cancel), event_(event), cancel_(cancel) {}
+    [[nodiscard]] bool await_ready() noexcept {
+      if (cancel_ != nullptr && cancel_->cancelled()) {
+        cancelled_ = true;
+        return true;
+      }
+      if (!event_.set_) return false;
+      event_.set_ = false;
+      return true;
+    }
+    void await_suspend(std::coroutine_handle<> self) noexcept {
+      AQUIFER_ASSERT(event_.waiter_ == nullptr);
+      self_ = self;
+      event_.waiter_ = this;
+      if (cancel_ != nullptr) cancel_->add(*this);
+    }
+    [[nodiscard]] Status await_resume() noexcept {
+      if (cancelled_) return fail(Errc::cancelled, "waiting");
+      return {};
+    }
+
+   private:
+    friend class Event;
+    static void on_cancel(CancelHook& hook) noexcept {
+      auto& waiter = static_cast<Waiter&>(hook);
+      waiter.cancelled_ = true;
+      waiter.event_.wake();
+    }
+    Event& event_;
+    CancelSource* cancel_;
+    std::coroutine_handle<> self_;
+    bool cancelled_ = false;
+  };
+
+  /// Waits until notified or until `cancel` (may be null) asks for the end: then Errc::cancelled.
+  [[nodiscard]] Waiter wait(CancelSource* cancel = nullptr) noexcept {
+    return Waiter(*this, cancel);
+  }
+
+ private:
+  void wake() noexcept {
+    Waiter* waiter = waiter_;
+    waiter_ = nullptr;
+    waiter->unlink();
+    ReadyQueue::current().push(waiter->self_);
+  }
+  Waiter* waiter_ = nullptr;
+  bool set_ = false;
+};
+
+}  // namespace aquifer::coro

@@ -1,0 +1,88 @@
+#include "common/io/chunk_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace aquifer::io {
+
+MutableBytes ChunkQueue::reserve(std::size_t bytes) {
+  if (!blocks_.empty() && blocks_.back().tail().size() >= bytes) return blocks_.back().tail();
+  // An empty block that is too small would break "front is empty only if the queue is".
+  if (!blocks_.empty() && blocks_.back().empty()) blocks_.pop_back();
+  const std::size_t usual = empty() && bytes <= kFirstBlockBytes ? kFirstBlockBytes : kBlockBytes;
+  blocks_.push_back(Buffer::allocate(std::max(bytes, usual)));
+  return blocks_.back().tail();
+}
+
+void ChunkQueue::commit(std::size_t bytes) noexcept {
+  AQUIFER_DEBUG_ASSERT(!blocks_.empty());
+  blocks_.back().grow(bytes);
+  size_ += bytes;
+  if (blocks_.back().empty()) blocks_.pop_back();
+}
+
+void ChunkQueue::append(ByteView bytes) {
+  if (bytes.empty()) return;
+  std::memcpy(reserve(bytes.size()).data(), bytes.data(), bytes.size());
+  commit(bytes.size());
+}
+
+void ChunkQueue::append(Buffer buffer) {
+  if (buffer.empty()) return;
+  size_ += buffer.size();
+  blocks_.push_back(std::move(buffer));
+}
+
+ByteView ChunkQueue::front() const noexcept {
+  return blocks_.empty() ? ByteView{} : blocks_.front().view();
+}
+
+std::size_t ChunkQueue::gather(std::span<iovec> out) const noexcept {
+  const std::size_t count = std::min(out.size(), blocks_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i].iov_base = const_cast<std::uint8_t*>(blocks_[i].data());
+    out[i].iov_len = blocks_[i].size();
+  }
+  return count;
+}
+
+Buffer ChunkQueue::take(std::size_t bytes_max) {
+  if (empty() || bytes_max == 0) return {};
+  if (blocks_.front().size() <= bytes_max) {
+    Buffer whole = std::move(blocks_.front());
+    blocks_.erase(blocks_.begin());
+    size_ -= whole.size();
+    return whole;
+  }
+  Buffer piece = Buffer::copy_of(blocks_.front().view().first(bytes_max));
+  consume(bytes_max);
+  return piece;
+}
+
+void ChunkQueue::consume(std::size_t bytes) noexcept {
+  AQUIFER_DEBUG_ASSERT(bytes <= size_);
+  size_ -= bytes;
+  std::size_t done = 0;
+  while (bytes > 0) {
+    Buffer& first = blocks_[done];
+    if (bytes < first.size()) {
+      first.consume(bytes);
+      break;
+    }
+    bytes -= first.size();
+    ++done;
+  }
+  if (done == blocks_.size()) {
+    // Empty: a vector's own block (a few pointers) may stay, the bytes' blocks go.
+    blocks_ = std::vector<Buffer>();
+  } else {
+    blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(done));
+  }
+}
+
+void ChunkQueue::clear() noexcept {
+  blocks_ = std::vector<Buffer>();
+  size_ = 0;
+}
+
+}  // namespace aquifer::io

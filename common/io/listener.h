@@ -1,0 +1,57 @@
+// A listening socket of one loop: accepted connections one by one, to whoever awaits them.
+#pragma once
+
+#include "common/base/fd.h"
+#include "common/coro/event.h"
+#include "common/coro/task.h"
+#include "common/io/loop.h"
+
+#include <deque>
+
+namespace aquifer::io {
+
+/// Owns the listening descriptor (non-blocking). `accept()` is for one coroutine at a time. When
+/// descriptors run out it pauses and tries again, so that one shortage does not end the service.
+/// Before it is destroyed: `co_await stop()`.
+class Listener {
+ public:
+  Listener(Loop& loop, Fd fd);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  /// The next connection (non-blocking, close-on-exec). Errc::closed once stop() was asked and the
+  /// queue is empty.
+  [[nodiscard]] coro::Task<Result<Fd>> accept();
+
+  /// No new connection is taken by the loop from now on; those already in the kernel's queue are
+  /// drained into ours and given out by accept(). To be called once; completes when the kernel is
+  /// done with the listener.
+  [[nodiscard]] coro::Task<void> stop();
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  /// Times accepting had to pause because descriptors or memory ran out.
+  [[nodiscard]] std::uint64_t pauses() const noexcept { return pauses_; }
+
+ private:
+  struct ResumeTimer : Timer {
+    explicit ResumeTimer(Listener& l) noexcept : Timer(&ResumeTimer::fire), listener(l) {}
+    static void fire(Timer& timer) noexcept;
+    Listener& listener;
+  };
+  static void on_accept(void* context, int fd_or_errno) noexcept;
+  static void on_stopped(void* context) noexcept;
+
+  Loop& loop_;
+  Fd fd_;
+  AcceptHandler handler_;
+  ResumeTimer resume_;
+  std::deque<Fd> waiting_;
+  coro::Event arrived_;
+  coro::Event stopped_;
+  bool stopping_ = false;
+  bool armed_ = false;
+  std::uint64_t pauses_ = 0;
+};
+
+}  // namespace aquifer::io

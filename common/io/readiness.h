@@ -1,0 +1,25 @@
+// Awaiting that a descriptor becomes readable or writable, whatever it is (eventfd, inotify,
+// socket).
+#pragma once
+
+#include "common/io/backend.h"
+#include "common/io/operation.h"
+
+namespace aquifer::io {
+
+/// `Readable wait(loop, channel, deadline, cancel); auto status = co_await wait;`
+class Readable : public Operation {
+ public:
+  Readable(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
+      : Operation(loop, OperationKind::readable, channel, deadline, cancel) {}
+  [[nodiscard]] Status await_resume() noexcept { return outcome("waiting to read"); }
+};
+
+class Writable : public Operation {
+ public:
+  Writable(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
+      : Operation(loop, OperationKind::writable, channel, deadline, cancel) {}
+  [[nodiscard]] Status await_resume() noexcept { return outcome("waiting to write"); }
+};
+
+}  // namespace aquifer::io
