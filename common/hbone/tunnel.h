@@ -1,0 +1,121 @@
+// Tunnel: one TLS connection that carries CONNECT streams, on its loop. Both roles. It moves bytes between the socket,
+// the record layer and the session; what a stream means is its user's business (TunnelStream).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/coro/event.h"
+#include "common/coro/scope.h"
+#include "common/hbone/session.h"
+#include "common/hbone/tunnel_stream.h"
+#include "common/io/account.h"
+#include "common/io/chunk_queue.h"
+#include "common/io/socket.h"
+#include "common/tls/connection.h"
+
+namespace aquifer::hbone {
+
+/// Server: called for each CONNECT. The task runs in the tunnel's scope and owns the stream.
+using ServeConnect = std::function<coro::Task<void>(std::unique_ptr<TunnelStream>, ConnectRequest)>;
+
+class Tunnel final : SessionEvents {
+ public:
+  /// Takes the connection over after its handshake (`established` says who the peer is). `account` pays for what the
+  /// tunnel queues and outlives it. `serve` is empty for a client.
+  Tunnel(io::Loop& loop, tls::Connection connection, Role role, io::Account& account, ServeConnect serve);
+  ~Tunnel();
+  Tunnel(const Tunnel&) = delete;
+  Tunnel& operator=(const Tunnel&) = delete;
+
+  /// The life of the tunnel: completes when the connection is over and every stream was given back.
+  [[nodiscard]] coro::Task<void> run();
+
+  /// Client: asks for a stream and waits for the answer: Errc::http_status for anything but 200. Errors that are
+  /// Retry::yes were never looked at by the peer.
+  [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(ConnectRequest request, Deadline deadline,
+                                                                       coro::CancelSource* cancel);
+  /// Client: may open() find a place now?
+  [[nodiscard]] bool can_open() const noexcept;
+  /// Streams that somebody holds.
+  [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
+  [[nodiscard]] const tls::PeerInfo& peer() const noexcept { return peer_; }
+  [[nodiscard]] io::Socket& socket() noexcept { return *socket_; }
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+  /// No new streams; those that are open go on; then the connection is closed (RFC 9113 section 6.8).
+  void drain();
+  /// Ends now: every stream fails.
+  void close();
+
+ private:
+  friend class TunnelStream;
+
+  // SessionEvents
+  void on_request(Stream& stream, ConnectRequest&& request) override;
+  void on_response(Stream& stream, ConnectResponse&& response) override;
+  [[nodiscard]] std::size_t on_data(Stream& stream, ByteView payload) override;
+  void on_end_stream(Stream& stream) override;
+  void on_reset(Stream& stream, ErrorCode code) override;
+  void on_window(Stream& stream) override;
+  void on_connection_window() override;
+  void on_goaway(std::uint32_t last_id, ErrorCode code) override;
+  void on_ping_ack(std::uint64_t opaque) override;
+
+  coro::Task<void> read_loop();
+  coro::Task<void> write_loop();
+  coro::Task<void> keep_alive();
+  [[nodiscard]] Status feed(ByteView ciphertext);
+  void serve_requests();
+  void enforce_budget();
+  void fail_streams();
+
+  // For TunnelStream.
+  [[nodiscard]] bool has_room() const noexcept { return sealed_.size() + plain_.size() < kQueueMark; }
+  [[nodiscard]] Status send_data(Stream& stream, io::Buffer bytes);
+  void wait_for_room(TunnelStream& stream);
+  void forget_waiter(TunnelStream& stream) noexcept;
+  void wake_waiters() noexcept;
+  void request_flush() noexcept { want_write_.notify(); }
+  [[nodiscard]] Status seal_plain();
+  void stream_gone() noexcept;
+  void took_from_inbox(Stream& stream, std::size_t bytes);
+
+  // Sealed bytes waiting for the socket, past which streams wait with their next chunk: two large chunks keep the
+  // socket busy while the next one is read; more would only delay small messages behind bulk.
+  static constexpr std::size_t kQueueMark = 256 * 1024;
+  // Frames up to this size are copied together, so that several share a TLS record; larger ones are sealed in place.
+  static constexpr std::size_t kPackMax = 4096;
+
+  io::Loop& loop_;
+  io::Account& account_;
+  ServeConnect serve_;
+  std::unique_ptr<io::Socket> socket_;
+  std::unique_ptr<tls::RecordLayer> records_;
+  io::Buffer early_ciphertext_;
+  tls::PeerInfo peer_;
+  io::ChunkQueue plain_;
+  io::ChunkQueue sealed_;
+  Session session_;
+
+  struct PendingRequest {
+    std::unique_ptr<TunnelStream> stream;
+    ConnectRequest request;
+  };
+  std::vector<PendingRequest> requests_;
+  std::deque<TunnelStream*> room_waiters_;
+  std::size_t streams_ = 0;
+  coro::Event want_write_;
+  coro::Event streams_gone_;
+  coro::CancelSource reading_;
+  bool ended_ = false;
+  bool draining_ = false;
+  bool ping_acked_ = true;
+  std::uint64_t ping_sent_ = 0;
+  coro::Scope scope_;
+};
+
+}  // namespace aquifer::hbone

@@ -1,0 +1,58 @@
+// TunnelStream: one CONNECT stream as a ByteStream. Owned by the connection it serves; its tunnel outlives it (a tunnel
+// waits for its streams), also when the tunnel's TCP connection is gone: then everything here fails.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "common/coro/event.h"
+#include "common/hbone/headers.h"
+#include "common/hbone/stream_state.h"
+#include "common/io/byte_stream.h"
+#include "common/io/chunk_queue.h"
+
+namespace aquifer::hbone {
+
+class Tunnel;
+
+class TunnelStream final : public io::ByteStream {
+ public:
+  ~TunnelStream() override;
+
+  /// Server: answers 200 (with baggage) and opens the stream for bytes.
+  [[nodiscard]] Status accept(const ConnectResponse& response);
+  /// Server: answers with another status and ends the stream.
+  void refuse(int status);
+  /// Client: the answer's baggage.
+  [[nodiscard]] const ConnectResponse& response() const noexcept { return *response_; }
+
+  [[nodiscard]] coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override;
+  [[nodiscard]] Status write(io::Buffer bytes) override;
+  [[nodiscard]] coro::Task<Result<io::Buffer>> read(std::size_t bytes_max, coro::CancelSource* cancel) override;
+  [[nodiscard]] Status shutdown_write() override;
+  void abort() noexcept override;
+  [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
+  void set_direct_sink(io::DirectSink* sink) noexcept override { sink_ = sink; }
+
+  [[nodiscard]] Tunnel& tunnel() const noexcept { return tunnel_; }
+  /// Received and not yet read.
+  [[nodiscard]] std::size_t queued_bytes() const noexcept { return inbox_.size(); }
+
+ private:
+  friend class Tunnel;
+  TunnelStream(Tunnel& tunnel, Stream* stream) noexcept;
+  /// Ends with `error`: both waits are told.
+  void fail(Error error) noexcept;
+
+  Tunnel& tunnel_;
+  Stream* stream_;  // null until open() has been asked, and never again after
+  io::ChunkQueue inbox_;
+  io::DirectSink* sink_ = nullptr;
+  std::unique_ptr<ConnectResponse> response_;
+  std::optional<Error> failed_;
+  coro::Event readable_;
+  coro::Event writable_;
+  bool waits_for_room_ = false;
+};
+
+}  // namespace aquifer::hbone
