@@ -7,7 +7,6 @@
 struct ssl_st;
 struct ssl_ctx_st;
 struct x509_st;
-struct X509_req_st;
 struct evp_pkey_st;
 struct evp_cipher_ctx_st;
 
@@ -17,7 +16,6 @@ struct HandleDeleter {
   void operator()(ssl_st* handle) const noexcept;
   void operator()(ssl_ctx_st* handle) const noexcept;
   void operator()(x509_st* handle) const noexcept;
-  void operator()(X509_req_st* handle) const noexcept;
   void operator()(evp_pkey_st* handle) const noexcept;
   void operator()(evp_cipher_ctx_st* handle) const noexcept;
 };
@@ -25,7 +23,6 @@ struct HandleDeleter {
 using SslPtr = std::unique_ptr<ssl_st, HandleDeleter>;
 using SslContextPtr = std::unique_ptr<ssl_ctx_st, HandleDeleter>;
 using X509Ptr = std::unique_ptr<x509_st, HandleDeleter>;
-using X509RequestPtr = std::unique_ptr<X509_req_st, HandleDeleter>;
 using KeyPtr = std::unique_ptr<evp_pkey_st, HandleDeleter>;
 using CipherPtr = std::unique_ptr<evp_cipher_ctx_st, HandleDeleter>;
 
