@@ -1,0 +1,62 @@
+// The access log: one line per connection at its end, with the peer's fields in the peer's order. A
+// loop fills a value and moves it away; text is made of it on the log's own thread.
+#pragma once
+
+#include "common/base/address.h"
+#include "common/base/log.h"
+#include "common/base/time.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace aquifer::telemetry {
+
+enum class Direction : std::uint8_t { outbound, inbound };
+
+/// One end of a connection, as views into a record of configuration that `owner` keeps alive (views
+/// of literals need no owner). What is empty is left out of the line.
+struct LogParty {
+  std::shared_ptr<const void> owner;
+  std::string_view workload;  ///< pod name, or its canonical service
+  std::string_view workload_namespace;
+  std::string_view identity;  ///< `spiffe://...`, only if mutual TLS proved it
+  std::string_view cluster;
+};
+
+/// What is known of a connection when it opens. About 350 bytes: it is kept for as long as the
+/// connection.
+struct ConnectionLog {
+  Direction direction = Direction::outbound;
+  SocketAddress src_addr;
+  LogParty src;
+  SocketAddress dst_addr;      ///< the next hop: outbound HBONE ip:15008
+  std::string dst_hbone_addr;  ///< the tunnel's `:authority`
+  std::shared_ptr<const void> service_owner;
+  std::string_view dst_service;  ///< host name
+  LogParty dst;
+};
+
+/// True exactly when the access log is written at all; nothing need be collected for it otherwise.
+[[nodiscard]] inline bool access_log_enabled() noexcept {
+  return log::enabled(log::Level::error, "access");
+}
+
+/// `connection opened`, at debug.
+void log_opened(const ConnectionLog& connection);
+
+struct ConnectionEnd {
+  std::uint64_t bytes_sent = 0;  ///< outbound: by the client; inbound: by the local application
+  std::uint64_t bytes_recv = 0;
+  Duration duration{};
+  std::string error;  ///< empty: it ended well
+};
+/// `connection complete`, at info, or at error with the error last.
+void log_complete(ConnectionLog connection, ConnectionEnd end);
+
+/// `connection failed`, at warn: refused before anything but the addresses was known.
+void log_early_denial(Direction direction, const SocketAddress& src, const SocketAddress& dst,
+                      std::string error);
+
+}  // namespace aquifer::telemetry

@@ -1,0 +1,58 @@
+#include "common/telemetry/connection_record.h"
+
+#include "common/base/assert.h"
+
+#include <utility>
+
+namespace aquifer::telemetry {
+
+ConnectionRecord::ConnectionRecord(TrafficMetrics& metrics, const TrafficLabels& labels,
+                                   ConnectionLog log, MonoTime now)
+    : metrics_(&metrics),
+      counters_(metrics.resolve(labels)),
+      opened_at_(now),
+      log_(std::move(log)) {
+  counters_.opened();
+  log_opened(log_);
+}
+
+ConnectionRecord::ConnectionRecord(ConnectionRecord&& other) noexcept
+    : metrics_(std::exchange(other.metrics_, nullptr)),
+      counters_(std::move(other.counters_)),
+      opened_at_(other.opened_at_),
+      from_client_(other.from_client_),
+      to_client_(other.to_client_),
+      log_(std::move(other.log_)) {}
+
+ConnectionRecord::~ConnectionRecord() {
+  // Nobody is left to hand us the loop's time.
+  if (metrics_ != nullptr)
+    fail(Clock::now(), ResponseFlag::connect, "connection closed due to connection drain");
+}
+
+void ConnectionRecord::succeed(MonoTime now) {
+  counters_.closed();
+  end(now, {});
+}
+
+void ConnectionRecord::fail(MonoTime now, ResponseFlag flag, std::string error) {
+  AQUIFER_ASSERT(metrics_ != nullptr);
+  TrafficCounters flagged = metrics_->with_flag(counters_, flag);
+  flagged.closed();
+  flagged.failed();
+  end(now, std::move(error));
+}
+
+void ConnectionRecord::end(MonoTime now, std::string error) {
+  AQUIFER_ASSERT(metrics_ != nullptr);
+  metrics_ = nullptr;
+  ConnectionEnd end{.bytes_sent = from_client_,
+                    .bytes_recv = to_client_,
+                    .duration = now - opened_at_,
+                    .error = std::move(error)};
+  // The log speaks from this node's side: inbound, what the local application said back is "sent".
+  if (log_.direction == Direction::inbound) std::swap(end.bytes_sent, end.bytes_recv);
+  log_complete(std::move(log_), std::move(end));
+}
+
+}  // namespace aquifer::telemetry
