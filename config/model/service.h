@@ -82,6 +82,8 @@ struct PortMapping {
 struct Endpoint {
   std::string workload_uid;
   Health health = Health::healthy;
+  /// Share in load balancing; never 0.
+  std::uint32_t weight = 1;
   std::vector<PortMapping> ports;
 
   /// This endpoint's port for `service_port`; none when it does not serve it.
@@ -92,6 +94,8 @@ struct Endpoint {
 /// Sorted by workload uid, each uid once.
 struct EndpointSet {
   std::vector<Endpoint> endpoints;
+  /// The largest weight among them, so that one can be drawn without adding all weights up.
+  std::uint32_t weight_max = 1;
 
   [[nodiscard]] const Endpoint* find(std::string_view workload_uid) const noexcept;
   friend bool operator==(const EndpointSet&, const EndpointSet&) = default;

@@ -64,8 +64,6 @@ struct Workload {
   std::uint16_t tunnel_port = kDefaultTunnelPort;
   NetworkMode network_mode = NetworkMode::standard;
   Health health = Health::healthy;
-  /// Weight in load balancing; never 0.
-  std::uint32_t capacity = 1;
 
   Capture capture = Capture::no;
   /// Path of the pod's network namespace, where the mesh directory gives it; else empty.
