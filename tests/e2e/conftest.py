@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from tests.e2e.helpers import BACKENDS, Mesh, io_uring_allowed, two_node_mesh
 
 # How much of a proxy's logs a failing test shows.
-REPORT_BYTES = 6000
+REPORT_BYTES = 4000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

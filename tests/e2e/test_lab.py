@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.helpers import TcpServer, read_all
 from tests.lab import AccessLine, HttpServer, Lab, LabError, MeshDir, Metrics, parse_access_log, run, wait_until
 from tests.lab.record import RECORD_DIR, sweep_abandoned

@@ -44,7 +44,7 @@ def up(arguments: argparse.Namespace) -> int:
     print(f"lab {lab.prefix} is up; mesh directory {lab.mesh.path}, logs {lab.log_dir}")
     for key, pod in sorted(lab.pods.items()):
         print(f"  {key:30} on {pod.node:10} {' '.join(pod.ips)}")
-    print(f"try: {sys.argv[0]} exec {next(iter(lab.pods), 'POD')} -- ip addr")
+    print(f"try: {sys.executable} {sys.argv[0]} exec {next(iter(lab.pods), 'POD')} -- ip addr")
     return 0
 
 

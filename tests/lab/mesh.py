@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.lab.shell import LabError
 
 Manifest = dict[str, Any]
