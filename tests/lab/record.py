@@ -5,6 +5,8 @@ One JSON file per lab in /run/aquifer-lab. It outlives a killed test run; the ne
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -60,7 +62,11 @@ def new_record(prefix: str, work_dir: Path, mesh_dir: Path) -> Record:
 def all_records() -> list[Record]:
     if not RECORD_DIR.is_dir():
         return []
-    return [Record(**json.loads(file.read_text())) for file in sorted(RECORD_DIR.glob("*.json"))]
+    records = []
+    for file in sorted(RECORD_DIR.glob("*.json")):
+        with contextlib.suppress(FileNotFoundError):  # its lab went while we looked
+            records.append(Record(**json.loads(file.read_text())))
+    return records
 
 
 def find_record(prefix: str | None) -> Record:
@@ -92,10 +98,14 @@ def tear_down(record: Record) -> None:
 def sweep_abandoned() -> list[str]:
     """Takes down labs whose maker died without doing so, except those left up on purpose."""
     swept = []
-    for record in all_records():
-        if not record.kept and not record.owner_is_alive():
-            tear_down(record)
-            swept.append(record.prefix)
+    RECORD_DIR.mkdir(parents=True, exist_ok=True)
+    # One at a time: two labs that start together must not take down the same third.
+    with open(RECORD_DIR / "sweep.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for record in all_records():
+            if not record.kept and not record.owner_is_alive():
+                tear_down(record)
+                swept.append(record.prefix)
     return swept
 
 
