@@ -1,9 +1,7 @@
 """The lab itself: nodes and pods of a mesh directory as namespaces, wired up, with the programs in them.
 
-    pod eth0 --- pN [node] eth0 --- nN [wire: bridge br0] nM --- eth0 [node] pM --- eth0 pod
-
-A pod reaches everything through its node, as on a real one. All that passes between nodes passes the bridge,
-where `capture()` listens.
+A pod reaches everything through its node, as on a real one. All that passes between nodes passes one bridge,
+where `capture()` listens (wiring.py has the picture).
 """
 
 from __future__ import annotations
@@ -21,24 +19,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from tests.lab import kube_proxy, record
+from tests.lab import kube_proxy, record, wiring
 from tests.lab.capture import Capture
 from tests.lab.mesh import NETNS_ANNOTATION, Manifest, MeshDir, pod_ips, service_ips
-from tests.lab.netns import Namespace, add_veth
+from tests.lab.netns import Namespace
 from tests.lab.pods import Pod
 from tests.lab.process import STOP_TIMEOUT_S, Process, wait_for_end
 from tests.lab.shell import LabError
 from tests.lab.ztunnel import Ztunnel
 
-# Between the nodes. Only inside the lab's namespaces, so it cannot meet anything of the machine.
-UNDERLAY_V4 = "172.30.77.{node}"
-UNDERLAY_V6 = "fd00:30:77::{node:x}"
-# What every pod has as its next hop: the node's end of its cable, on every cable the same.
-GATEWAY_V4 = "169.254.77.1"
-GATEWAY_V6 = "fe80::1"
-WIRE_BRIDGE = "br0"
-# No waiting for duplicate-address detection: addresses here are unique by construction.
-NO_DAD = {"net/ipv6/conf/default/accept_dad": "0", "net/ipv6/conf/all/accept_dad": "0"}
 # How the sanitizers begin a report.
 SANITIZER_SIGNS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
 
@@ -55,11 +44,11 @@ class Node:
 
     @property
     def ip(self) -> str:
-        return UNDERLAY_V4.format(node=self.number)
+        return wiring.node_addresses(self.number)[0]
 
     @property
     def ip6(self) -> str:
-        return UNDERLAY_V6.format(node=self.number)
+        return wiring.node_addresses(self.number)[1]
 
     @property
     def proxy(self) -> Ztunnel:
@@ -117,9 +106,7 @@ class Lab:
     def up(self, *, nodes: Sequence[str] = ()) -> None:
         """Makes the wire, the nodes (those of the pods, and the given ones) and the pods."""
         self._create(self.wire)
-        self.wire.ip_batch(
-            ["link set lo up", f"link add {WIRE_BRIDGE} type bridge mcast_snooping 0", f"link set {WIRE_BRIDGE} up"]
-        )
+        wiring.set_up_wire(self.wire)
         names = {pod["spec"]["nodeName"] for pod in self._pod_manifests()} | set(nodes)
         for name in sorted(names):
             self.add_node(name)
@@ -188,20 +175,12 @@ class Lab:
     def add_node(self, name: str) -> Node:
         node = Node(name, len(self.nodes) + 1, Namespace(f"{self.prefix}-{name}"))
         self._create(node.ns)
-        forwarding = {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}
-        # Loose in both directions: a proxy may send with a pod's address.
-        no_filter = {"net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/default/rp_filter": "0"}
-        node.ns.set_sysctls({**NO_DAD, **forwarding, **no_filter})
-        port = f"n{node.number}"
-        add_veth(node.ns, "eth0", self.wire, port)
-        self.wire.ip_batch([f"link set {port} master {WIRE_BRIDGE}", f"link set {port} up"])
-        node.ns.ip_batch(
-            ["link set lo up", "link set eth0 up",
-             f"addr add {node.ip}/24 dev eth0", f"addr add {node.ip6}/64 dev eth0 nodad"]
-        )  # fmt: skip
+        wiring.connect_node(node.ns, self.wire, node.number)
         self.nodes[name] = node
-        for pod in self.pods.values():
-            node.ns.ip_batch(self._routes_to(pod))
+        for other in self.nodes.values():
+            if other is not node:
+                theirs = [pod for pod in self.pods.values() if pod.node == other.name]
+                wiring.add_routes(node.ns, theirs, other.number)
         self._record.nodes[name] = node.ns.name
         self._save()
         return node
@@ -272,7 +251,7 @@ class Lab:
         self._runs += 1
         first, second = list(self.nodes.values())[:2]
         path = self.log_dir / f"{name}-{self._runs}.pcap"
-        with Capture(self.wire, WIRE_BRIDGE, first.ns, second.ip, path) as running:
+        with Capture(self.wire, wiring.WIRE_BRIDGE, first.ns, second.ip, path) as running:
             yield running
 
     # --- inside --------------------------------------------------------------------------------
@@ -297,23 +276,11 @@ class Lab:
             node = self.add_node(manifest["spec"]["nodeName"])
         pod = Pod(key, node.name, _netns_of(manifest, key), pod_ips(manifest), f"p{next(node.pod_links)}")
         self._create(pod.ns)
-        pod.ns.set_sysctls(NO_DAD)
-        add_veth(pod.ns, "eth0", node.ns, pod.node_link)
-        pod.ns.ip_batch(
-            ["link set lo up", "link set eth0 up"]
-            + [f"addr add {ip}/{_bits(ip)} dev eth0" + (" nodad" if ":" in ip else "") for ip in pod.ips]
-            + [f"route add {GATEWAY_V4} dev eth0 scope link", f"route add default via {GATEWAY_V4} dev eth0",
-               f"route add ::/0 via {GATEWAY_V6} dev eth0"]
-        )  # fmt: skip
-        node.ns.ip_batch(
-            [f"link set {pod.node_link} up", f"addr add {GATEWAY_V4}/32 dev {pod.node_link}",
-             f"addr add {GATEWAY_V6}/64 dev {pod.node_link} nodad"]
-            + [f"route add {ip}/{_bits(ip)} dev {pod.node_link}" for ip in pod.ips]
-        )  # fmt: skip
+        wiring.connect_pod(pod, node.ns)
         self.pods[key] = pod
         for other in self.nodes.values():
             if other is not node:
-                other.ns.ip_batch(self._routes_to(pod))
+                wiring.add_routes(other.ns, [pod], node.number)
         pod.ns.write_etc("resolv.conf", "# a lab has no DNS; names of services are in /etc/hosts\n")
         pod.ns.write_etc("hosts", self._hosts_for(pod))
         self._record.pods[key] = pod.ns.name
@@ -324,7 +291,7 @@ class Lab:
         self.nodes[pod.node].ns.ip_batch([f"link del {pod.node_link}"])
         for other in self.nodes.values():
             if other.name != pod.node:
-                other.ns.ip_batch([f"route del {ip}/{_bits(ip)}" for ip in pod.ips])
+                wiring.remove_routes(other.ns, pod)
         inside = pod.ns.pids()
         for process in self._processes:
             if process.pid in inside:
@@ -332,10 +299,6 @@ class Lab:
         pod.ns.delete()
         self._record.namespaces.remove(pod.ns.name)
         self._record.pods.pop(pod.key, None)
-
-    def _routes_to(self, pod: Pod) -> list[str]:
-        node = self.nodes[pod.node]
-        return [f"route add {ip}/{_bits(ip)} via {node.ip6 if ':' in ip else node.ip}" for ip in pod.ips]
 
     def _hosts_for(self, pod: Pod) -> str:
         """Service names as cluster DNS has them, each with the service's first address."""
@@ -366,10 +329,6 @@ def _netns_of(manifest: Manifest, key: str) -> Namespace:
     if Path(path).parent not in (Path("/run/netns"), Path("/var/run/netns")):
         raise LabError(f"Pod {key}: {NETNS_ANNOTATION} is {path}; a lab can only make /run/netns/NAME")
     return Namespace(Path(path).name)
-
-
-def _bits(address: str) -> int:
-    return 128 if ":" in address else 32
 
 
 def _made(path: Path) -> Path:
