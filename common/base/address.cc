@@ -61,8 +61,10 @@ IpAddress IpAddress::loopback_v6() noexcept {
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.empty() || text.size() > kAddressTextMax)
-    return fail(Errc::invalid, "not an IP address");
+  // A zero inside would end the text for inet_pton, and hide what follows.
+  const bool plausible =
+      !text.empty() && text.size() <= kAddressTextMax && text.find('\0') == std::string_view::npos;
+  if (!plausible) return fail(Errc::invalid, "not an IP address");
   std::array<char, kAddressTextMax + 1> copy{};
   std::copy(text.begin(), text.end(), copy.begin());
   std::array<std::uint8_t, 16> raw{};
@@ -113,11 +115,16 @@ Cidr::Cidr(IpAddress address, std::uint8_t prefix_bits) noexcept {
 
 Result<Cidr> Cidr::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
-  TRY(const IpAddress address, IpAddress::parse(text.substr(0, slash)));
+  const std::string_view host = text.substr(0, slash);
+  TRY(const IpAddress address, IpAddress::parse(host));
   const auto width = static_cast<unsigned>(address.bytes().size() * 8);
   if (slash == std::string_view::npos) return Cidr(address, static_cast<std::uint8_t>(width));
-  TRY(const auto bits, parse_number<std::uint8_t>(text.substr(slash + 1), width));
-  return Cidr(address, bits);
+  // A mapped network counts its prefix in 128 bits, of which the first 96 are the mapping.
+  const bool mapped = address.is_v4() && host.contains(':');
+  const unsigned mapping = mapped ? 96 : 0;
+  TRY(const auto bits, parse_number<std::uint8_t>(text.substr(slash + 1), width + mapping));
+  if (bits < mapping) return fail(Errc::invalid, "a prefix wider than the IPv4-mapped range");
+  return Cidr(address, static_cast<std::uint8_t>(bits - mapping));
 }
 
 bool Cidr::contains(const IpAddress& address) const noexcept {
@@ -135,6 +142,8 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
+  // Brackets are for IPv6 literals only (RFC 3986 section 3.2.2).
+  if (bracketed && !host.contains(':')) return fail(Errc::invalid, "not an IPv6 address");
   TRY(const IpAddress ip, IpAddress::parse(host));
   // An IPv6 address without brackets would make its last group a port: refuse the ambiguity.
   if (!bracketed && ip.is_v6())

@@ -1,4 +1,4 @@
-// Expected failures as values. An Error is small (24 bytes), trivially copyable and never
+// Expected failures as values. An Error is small (16 bytes), trivially copyable and never
 // allocates: code, who caused it, whether another try may help, the operating system's errno and
 // one static sentence.
 #pragma once

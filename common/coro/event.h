@@ -32,6 +32,10 @@ class Event {
    public:
     Waiter(Event& event, CancelSource* cancel) noexcept
         : CancelHook(&Waiter::on_cancel), event_(event), cancel_(cancel) {}
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    // A frame destroyed while it waits would be resumed later.
+    ~Waiter() { AQUIFER_ASSERT(!parked_); }
     [[nodiscard]] bool await_ready() noexcept {
       if (cancel_ != nullptr && cancel_->cancelled()) {
         cancelled_ = true;
@@ -44,6 +48,7 @@ class Event {
     void await_suspend(std::coroutine_handle<> self) noexcept {
       AQUIFER_ASSERT(event_.waiter_ == nullptr);
       self_ = self;
+      parked_ = true;
       event_.waiter_ = this;
       if (cancel_ != nullptr) cancel_->add(*this);
     }
@@ -63,6 +68,7 @@ class Event {
     CancelSource* cancel_;
     std::coroutine_handle<> self_;
     bool cancelled_ = false;
+    bool parked_ = false;
   };
 
   /// Waits until notified or until `cancel` (may be null) asks for the end: then Errc::cancelled.
@@ -74,6 +80,7 @@ class Event {
   void wake() noexcept {
     Waiter* waiter = waiter_;
     waiter_ = nullptr;
+    waiter->parked_ = false;
     waiter->unlink();
     ReadyQueue::current().push(waiter->self_);
   }

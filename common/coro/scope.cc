@@ -21,7 +21,11 @@ struct Scope::Root {
 };
 
 Scope::Root Scope::run(Scope& scope, Task<void> task) {
-  co_await std::move(task);
+  {
+    // Its arguments die with its frame, and still belong to the running task.
+    Task<void> owned = std::move(task);
+    co_await std::move(owned);
+  }
   if (--scope.running_ == 0) scope.idle_.notify();
 }
 

@@ -11,6 +11,12 @@
 
 namespace aquifer::io {
 
+/// The connection went away before it was taken, or the call was interrupted: the next one may be
+/// fine.
+[[nodiscard]] inline bool is_passing_accept_error(int error) noexcept {
+  return error == EINTR || error == ECONNABORTED || error == EPROTO;
+}
+
 // Accepts per wake-up: others on the loop get their turn; what is left is reported again.
 inline constexpr std::uint32_t kAcceptsPerRound = 16;
 
@@ -23,8 +29,7 @@ inline std::uint32_t accept_some(AcceptHandler& handler) noexcept {
     if (fd < 0) {
       const int error = errno;
       if (error == EAGAIN) break;
-      // The connection went away before we took it: the next one may be fine.
-      if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
+      if (is_passing_accept_error(error)) continue;
       handler.on_accept(handler.context, -error);
       break;
     }

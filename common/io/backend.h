@@ -29,7 +29,7 @@ struct Channel {
   bool readable = true;
   bool writable = true;
   bool hung_up = false;  // RDHUP, HUP or ERR seen: reads go on until they say 0 or an error
-  // Reads that filled their buffer make the next one larger (BufferPool choice).
+  // A read of a small block's size or more makes the next one use a large block.
   bool hot = false;
 };
 

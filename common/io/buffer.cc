@@ -6,6 +6,9 @@
 #include <cstring>
 
 namespace aquifer::io {
+namespace {
+constexpr std::size_t kCacheLine = 64;
+}  // namespace
 
 Buffer Buffer::allocate(std::size_t size) {
   Buffer buffer;
@@ -38,7 +41,10 @@ void Buffer::release() noexcept {
 }
 
 BufferPool::BufferPool(std::size_t payload_bytes, std::uint32_t count)
-    : payload_bytes_(payload_bytes), stride_(payload_bytes + Buffer::kHeadroom), count_(count) {
+    : payload_bytes_(payload_bytes),
+      // Every payload starts on a cache line.
+      stride_((payload_bytes + Buffer::kHeadroom + kCacheLine - 1) / kCacheLine * kCacheLine),
+      count_(count) {
   void* mapping =
       ::mmap(nullptr, stride_ * count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   AQUIFER_ASSERT(mapping != MAP_FAILED);
@@ -79,7 +85,7 @@ Buffer BufferPool::lease(std::uint32_t slot, std::size_t bytes) noexcept {
   Buffer buffer;
   buffer.base_ = mapping_ + stride_ * slot;
   buffer.pool_ = this;
-  buffer.capacity_ = static_cast<std::uint32_t>(stride_);
+  buffer.capacity_ = static_cast<std::uint32_t>(Buffer::kHeadroom + payload_bytes_);
   buffer.begin_ = Buffer::kHeadroom;
   buffer.end_ = static_cast<std::uint32_t>(Buffer::kHeadroom + bytes);
   buffer.slot_ = slot;

@@ -29,6 +29,8 @@ void ChunkQueue::append(ByteView bytes) {
 
 void ChunkQueue::append(Buffer buffer) {
   if (buffer.empty()) return;
+  // What was reserved and not committed would stand in the middle as an empty piece.
+  if (!blocks_.empty() && blocks_.back().empty()) blocks_.pop_back();
   size_ += buffer.size();
   blocks_.push_back(std::move(buffer));
 }

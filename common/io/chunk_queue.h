@@ -30,7 +30,7 @@ class ChunkQueue {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
   /// At least `bytes` of contiguous room at the end (a new block of max(bytes, block size) if need
-  /// be).
+  /// be). Valid until the queue is changed in any other way than by commit().
   [[nodiscard]] MutableBytes reserve(std::size_t bytes);
   /// The first `bytes` of what reserve() returned last are filled.
   void commit(std::size_t bytes) noexcept;

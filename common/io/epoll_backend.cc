@@ -28,7 +28,8 @@ class EpollBackend final : public Backend {
 
   bool try_now(Operation& operation, int& result) noexcept override {
     result = attempt(operation);
-    if (result == -EAGAIN) return false;
+    operation.backend_mark = result == -EAGAIN;
+    if (operation.backend_mark) return false;
     ++counters_.completed;
     return true;
   }
@@ -39,15 +40,16 @@ class EpollBackend final : public Backend {
     AQUIFER_ASSERT(slot == nullptr);
     // The attempt in await_ready may have been skipped for its budget: then it has its turn before
     // parking.
-    const int result = attempt(operation);
+    const int result = operation.backend_mark ? -EAGAIN : attempt(operation);
     if (result != -EAGAIN) {
       finish(operation, result);
       return;
     }
     slot = &operation;
     if (!register_channel(channel)) {
+      const int error = errno;
       slot = nullptr;
-      finish(operation, -errno);
+      finish(operation, -error);
     }
   }
 
@@ -117,9 +119,9 @@ class EpollBackend final : public Backend {
 
   static Operation*& slot_of(Operation& operation) noexcept {
     Channel& channel = operation.channel();
-    const bool reads =
-        operation.kind() == OperationKind::recv || operation.kind() == OperationKind::readable;
-    return reads ? channel.reading : channel.writing;
+    const bool writes =
+        operation.kind() == OperationKind::writable || operation.kind() == OperationKind::connect;
+    return writes ? channel.writing : channel.reading;
   }
 
   void finish(Operation& operation, int result) noexcept {
@@ -141,48 +143,54 @@ class EpollBackend final : public Backend {
   int attempt(Operation& operation) noexcept {
     Channel& channel = operation.channel();
     switch (operation.kind()) {
-      case OperationKind::recv: return attempt_recv(operation, channel);
+      case OperationKind::recv:
+        return attempt_recv(static_cast<ReceiveOperation&>(operation), channel);
       case OperationKind::readable: return poll_now(channel.fd, POLLIN);
+      case OperationKind::hangup: return poll_now(channel.fd, 0);
       case OperationKind::writable: return poll_now(channel.fd, POLLOUT);
-      case OperationKind::connect: return attempt_connect(operation, channel);
+      case OperationKind::connect:
+        return attempt_connect(static_cast<ConnectOperation&>(operation), channel);
     }
     return -EINVAL;
   }
 
-  int attempt_recv(Operation& operation, Channel& channel) noexcept {
+  int attempt_recv(ReceiveOperation& operation, Channel& channel) noexcept {
     if (!channel.readable) return -EAGAIN;
     BufferPool& pool = channel.hot ? large_ : small_;
     operation.buffer = pool.take();
     const MutableBytes room = operation.buffer.tail().first(
         std::min<std::size_t>(operation.buffer.tail().size(), operation.bytes_max));
-    const ssize_t got = ::recv(channel.fd, room.data(), room.size(), MSG_DONTWAIT);
-    if (got < 0) {
+    ssize_t got = 0;
+    do {
+      got = ::recv(channel.fd, room.data(), room.size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);  // giving up would wait for an edge that has been
+    if (got <= 0) {
+      // Neither waiting nor the end of the stream needs a buffer.
+      const int error = got < 0 ? errno : 0;
       operation.buffer.release();
-      const int error = errno;
-      if (error == EAGAIN) {
-        // Before registration there is no edge to wait for; start() registers and epoll reports the
-        // state then.
-        if (channel.registered) channel.readable = channel.hung_up;
-        return -EAGAIN;
-      }
-      return error == EINTR ? -EAGAIN : -error;
+      // Before registration there is no edge to wait for; start() registers and epoll reports the
+      // state then.
+      if (error == EAGAIN && channel.registered) channel.readable = channel.hung_up;
+      return -error;
     }
     operation.buffer.grow(static_cast<std::size_t>(got));
     const bool filled = static_cast<std::size_t>(got) == room.size();
-    channel.hot = filled || (channel.hot && static_cast<std::size_t>(got) >= kSmallBufferBytes);
+    channel.hot = static_cast<std::size_t>(got) >= kSmallBufferBytes;
     // A short read emptied the socket: the next edge tells. Not after a hang-up, which came in the
     // same edge as data.
-    if (!filled && got > 0 && channel.registered && !channel.hung_up) channel.readable = false;
+    if (!filled && channel.registered && !channel.hung_up) channel.readable = false;
     return static_cast<int>(got);
   }
 
-  static int attempt_connect(Operation& operation, Channel& channel) noexcept {
+  static int attempt_connect(ConnectOperation& operation, Channel& channel) noexcept {
     if (operation.address != nullptr) {
       const int rc = ::connect(channel.fd, static_cast<const sockaddr*>(operation.address),
                                operation.address_length);
       operation.address = nullptr;  // asked once; from now on the socket's error tells
       if (rc == 0) return 0;
-      return errno == EINPROGRESS ? -EAGAIN : -errno;
+      if (errno == EINPROGRESS) return -EAGAIN;
+      // From connect(2) it means that local ports ran out, not "wait".
+      return errno == EAGAIN ? -EADDRNOTAVAIL : -errno;
     }
     if (const int ready = poll_now(channel.fd, POLLOUT); ready < 0) return ready;
     int error = 0;

@@ -28,7 +28,7 @@ Listener::~Listener() {
 
 coro::Task<Result<Fd>> Listener::accept() {
   while (waiting_.empty()) {
-    if (stopping_ && !armed_) co_return fail(Errc::closed, "listener stopped");
+    if (drained_) co_return fail(Errc::closed, "listener stopped");
     const Status woken = co_await arrived_.wait();
     AQUIFER_ASSERT(woken.has_value());
   }
@@ -54,6 +54,7 @@ coro::Task<void> Listener::stop() {
   while (accept_some(handler_) > 0) {
   }
   handler_.active = false;
+  drained_ = true;
   arrived_.notify();
 }
 

@@ -50,6 +50,7 @@ class Listener {
   coro::Event arrived_;
   coro::Event stopped_;
   bool stopping_ = false;
+  bool drained_ = false;  // nothing more will come into waiting_
   bool armed_ = false;
   std::uint64_t pauses_ = 0;
 };

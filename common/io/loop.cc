@@ -81,20 +81,25 @@ void Loop::run(coro::Task<void> main) {
   done_ = false;
   coro::Scope root;
   root.spawn(supervise(*this, std::move(main)));
-  while (root.running() > 0) round();
+  while (!done_) round();
+  AQUIFER_ASSERT(root.running() == 0);
 }
 
 coro::Task<void> Loop::supervise(Loop& loop, coro::Task<void> main) {
-  loop.internal_.spawn(serve_mailbox(loop));
+  coro::Scope internal;
+  internal.spawn(serve_mailbox(loop, internal.cancel_source()));
   co_await std::move(main);
-  loop.internal_.cancel();
-  co_await loop.internal_.join();
+  internal.cancel();
+  co_await internal.join();
   loop.backend_->forget(loop.wake_channel_);
+  loop.done_ = true;
 }
 
 void Loop::round() {
   inline_budget_ = kInlineBudget;
   ready_.run_once();
+  // Waiting now would be waiting for nobody.
+  if (done_) return;
   const MonoTime until = ready_.empty() ? timers_.next() : MonoTime::min();
   // Only an idle loop trims: one that is about to wait and did next to nothing lately.
   if (until > now_ && now_ - last_trim_ > kTrimInterval) {
@@ -122,9 +127,9 @@ void Loop::post(Message message) {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
-coro::Task<void> Loop::serve_mailbox(Loop& loop) {
+coro::Task<void> Loop::serve_mailbox(Loop& loop, coro::CancelSource& stop) {
   for (;;) {
-    Readable wait(loop, loop.wake_channel_, Deadline::never(), &loop.internal_.cancel_source());
+    Readable wait(loop, loop.wake_channel_, Deadline::never(), &stop);
     const Status woken = co_await wait;
     if (!woken) co_return;
     std::uint64_t count = 0;
@@ -149,6 +154,8 @@ struct DeadlineNotifier : Timer {
   explicit DeadlineNotifier(coro::Event& e) noexcept : Timer(&DeadlineNotifier::fire), event(e) {}
   static void fire(Timer& timer) noexcept {
     auto& self = static_cast<DeadlineNotifier&>(timer);
+    // Without a waiter the event came first in this round: that is no timeout.
+    if (!self.event.has_waiter()) return;
     self.fired = true;
     self.event.notify();
   }

@@ -26,7 +26,7 @@ enum class BackendChoice : std::uint8_t { automatic, uring, epoll };
 
 /// Values carried to a loop from another thread. Bounded: a loop that does not come round is a bug,
 /// not a queue.
-using Message = std::function<void()>;
+using Message = std::move_only_function<void()>;
 
 class Loop {
  public:
@@ -73,7 +73,7 @@ class Loop {
  private:
   explicit Loop(std::unique_ptr<Backend> backend, Fd wake);
   static coro::Task<void> supervise(Loop& loop, coro::Task<void> main);
-  static coro::Task<void> serve_mailbox(Loop& loop);
+  static coro::Task<void> serve_mailbox(Loop& loop, coro::CancelSource& stop);
   void round();
   void deliver_messages();
 
@@ -92,7 +92,6 @@ class Loop {
   std::mutex mailbox_mutex_;
   std::vector<Message> mailbox_;
   std::atomic<bool> mailbox_signalled_{false};
-  coro::Scope internal_;
 };
 
 /// Completes at the deadline; Errc::cancelled when `cancel` asks before.

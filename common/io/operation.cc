@@ -42,14 +42,16 @@ void Operation::on_deadline(Timer& timer) noexcept {
 }
 
 void Operation::end(Errc reason) noexcept {
-  if (!started_ || ended_by_ != Errc::internal) return;
+  if (!started_ || ending()) return;
   ended_by_ = reason;
   loop_.backend().cancel(*this);
 }
 
 Status Operation::outcome(const char* what) const noexcept {
   if (result_ >= 0) return {};
-  if (result_ == -ECANCELED && ended_by_ != Errc::internal) return fail(ended_by_, what);
+  // -EINTR: the kernel was in the middle of it when it was asked to end.
+  const bool given_up = result_ == -ECANCELED || result_ == -EINTR;
+  if (given_up && ending()) return fail(ended_by_, what);
   return std::unexpected(error_from_errno(-result_, what));
 }
 

@@ -22,4 +22,12 @@ class Writable : public Operation {
   [[nodiscard]] Status await_resume() noexcept { return outcome("waiting to write"); }
 };
 
+/// Completes when the connection is over in both directions or failed; data alone does not wake it.
+class Hangup : public Operation {
+ public:
+  Hangup(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
+      : Operation(loop, OperationKind::hangup, channel, deadline, cancel) {}
+  [[nodiscard]] Status await_resume() noexcept { return outcome("waiting for the end"); }
+};
+
 }  // namespace aquifer::io

@@ -2,10 +2,13 @@
 
 #include "common/io/socket_options.h"
 
+#include <climits>
+
 #include <linux/netfilter_ipv4.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace aquifer::io {
@@ -39,7 +42,8 @@ Result<std::size_t> Socket::try_send(ByteView bytes) noexcept {
 Result<std::size_t> Socket::try_send(std::span<iovec> pieces) noexcept {
   msghdr message{};
   message.msg_iov = pieces.data();
-  message.msg_iovlen = pieces.size();
+  // More pieces than the kernel takes at once are a short send, not an error.
+  message.msg_iovlen = std::min<std::size_t>(pieces.size(), IOV_MAX);
   const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
@@ -59,14 +63,11 @@ coro::Task<Status> Socket::send_all(ByteView bytes, Deadline deadline, coro::Can
 
 namespace {
 
-class Connect : public Operation {
+class Connect : public ConnectOperation {
  public:
   Connect(Socket& socket, const SockaddrStorage& to, Deadline deadline,
           coro::CancelSource* cancel) noexcept
-      : Operation(socket.loop(), OperationKind::connect, socket.channel(), deadline, cancel) {
-    address = to.get();
-    address_length = to.length;
-  }
+      : ConnectOperation(socket.loop(), socket.channel(), to.get(), to.length, deadline, cancel) {}
   [[nodiscard]] Status await_resume() noexcept { return outcome("connecting"); }
 };
 
@@ -78,9 +79,9 @@ coro::Task<Status> Socket::connect(SocketAddress address, Deadline deadline,
   const SockaddrStorage to(address, family);
   Connect operation(*this, to, deadline, cancel);
   const Status connected = co_await operation;
-  if (!connected)
-    co_return std::unexpected(connected.error().from(ErrorSource::upstream).retryable());
-  co_return Status{};
+  // Our own wish to end is nobody's fault, and nothing to try again.
+  if (connected || connected.error().code == Errc::cancelled) co_return connected;
+  co_return std::unexpected(connected.error().from(ErrorSource::upstream).retryable());
 }
 
 Status Socket::shutdown_write() noexcept {

@@ -25,12 +25,10 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  class Recv : public Operation {
+  class Recv : public ReceiveOperation {
    public:
     Recv(Socket& socket, std::uint32_t max, Deadline deadline, coro::CancelSource* cancel) noexcept
-        : Operation(socket.loop_, OperationKind::recv, socket.channel_, deadline, cancel) {
-      bytes_max = max;
-    }
+        : ReceiveOperation(socket.loop_, socket.channel_, max, deadline, cancel) {}
     [[nodiscard]] Result<Buffer> await_resume() noexcept;
   };
   /// Waits for bytes and gives them in a leased buffer (at most `bytes_max`, at most the pool's

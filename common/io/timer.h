@@ -5,6 +5,7 @@
 #include "common/base/time.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace aquifer::io {
@@ -30,7 +31,7 @@ class Timer {
   friend class TimerQueue;
   Callback callback_;
   TimerQueue* queue_ = nullptr;
-  std::size_t index_ = 0;
+  std::uint32_t index_ = 0;  // in the heap; 32 bits leave room for an Operation's result
 };
 
 class TimerQueue {

@@ -11,10 +11,10 @@
 #include <liburing.h>
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
 
 namespace aquifer::io {
 namespace {
@@ -62,15 +62,9 @@ class ProvidedBuffers {
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return pool_.payload_bytes(); }
   void trim() noexcept { pool_.trim(); }
 
-  /// Receives that found no free buffer, oldest first.
-  std::vector<Operation*> starved;
-  bool returned = false;
-
  private:
   static void on_free(void* context, std::uint32_t slot) {
-    auto& self = *static_cast<ProvidedBuffers*>(context);
-    self.provide(slot);
-    self.returned = true;
+    static_cast<ProvidedBuffers*>(context)->provide(slot);
   }
   void provide(std::uint32_t slot) noexcept {
     const MutableBytes memory = pool_.payload(slot);
@@ -97,7 +91,8 @@ class UringBackend final : public Backend {
   Status initialise() {
     io_uring_params params{};
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+                   IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
+                   IORING_SETUP_CLAMP;
     params.cq_entries = kCompletionEntries;
     if (const int rc = io_uring_queue_init_params(kSubmissionEntries, &ring_, &params); rc != 0) {
       return std::unexpected(error_from_errno(-rc, "io_uring cannot be used here"));
@@ -116,20 +111,16 @@ class UringBackend final : public Backend {
     AQUIFER_ASSERT(slot == nullptr);
     slot = &operation;
     switch (operation.kind()) {
-      case OperationKind::recv: submit_recv(operation); return;
+      case OperationKind::recv: submit_recv(static_cast<ReceiveOperation&>(operation)); return;
       case OperationKind::readable: submit_poll(operation, POLLIN); return;
+      case OperationKind::hangup: submit_poll(operation, 0); return;
       case OperationKind::writable: submit_poll(operation, POLLOUT); return;
-      case OperationKind::connect: start_connect(operation); return;
+      case OperationKind::connect: start_connect(static_cast<ConnectOperation&>(operation)); return;
     }
   }
 
   void cancel(Operation& operation) noexcept override {
-    for (ProvidedBuffers* buffers : {&small_, &large_}) {
-      if (std::erase(buffers->starved, &operation) > 0) {
-        finish(operation, -ECANCELED);
-        return;
-      }
-    }
+    // The queue keeps its order: an operation started later at the same address is not meant.
     submit_cancel(reinterpret_cast<std::uintptr_t>(&operation));
   }
 
@@ -154,10 +145,8 @@ class UringBackend final : public Backend {
 
   void wait(MonoTime until, MonoTime now) noexcept override {
     ++counters_.waits;
-    feed_starved(small_);
-    feed_starved(large_);
     if (until <= now) {
-      io_uring_submit_and_get_events(&ring_);
+      if (kernel_has_work()) io_uring_submit_and_get_events(&ring_);
     } else if (until == MonoTime::max()) {
       io_uring_submit_and_wait(&ring_, 1);
     } else {
@@ -172,6 +161,8 @@ class UringBackend final : public Backend {
   }
 
   void trim() noexcept override {
+    // A completion that nobody has seen yet has its bytes in a block that looks free.
+    if (io_uring_cq_ready(&ring_) > 0 || io_uring_cq_has_overflow(&ring_)) return;
     small_.trim();
     large_.trim();
   }
@@ -181,9 +172,16 @@ class UringBackend final : public Backend {
 
   static Operation*& slot_of(Operation& operation) noexcept {
     Channel& channel = operation.channel();
-    const bool reads =
-        operation.kind() == OperationKind::recv || operation.kind() == OperationKind::readable;
-    return reads ? channel.reading : channel.writing;
+    const bool writes =
+        operation.kind() == OperationKind::writable || operation.kind() == OperationKind::connect;
+    return writes ? channel.writing : channel.reading;
+  }
+
+  /// False when a call would neither submit nor complete anything.
+  bool kernel_has_work() const noexcept {
+    const unsigned flags = IO_URING_READ_ONCE(*ring_.sq.kflags);
+    return io_uring_sq_ready(&ring_) > 0 ||
+           (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
   }
 
   io_uring_sqe* next_entry() noexcept {
@@ -195,7 +193,7 @@ class UringBackend final : public Backend {
     return entry;
   }
 
-  void submit_recv(Operation& operation) noexcept {
+  void submit_recv(ReceiveOperation& operation) noexcept {
     ProvidedBuffers& buffers = operation.channel().hot ? large_ : small_;
     io_uring_sqe* entry = next_entry();
     const std::size_t bytes = std::min<std::size_t>(operation.bytes_max, buffers.payload_bytes());
@@ -219,12 +217,13 @@ class UringBackend final : public Backend {
   }
 
   // connect(2) at once: the socket is non-blocking and the address need not outlive the call.
-  void start_connect(Operation& operation) noexcept {
+  void start_connect(ConnectOperation& operation) noexcept {
     const auto* address = static_cast<const sockaddr*>(operation.address);
     if (::connect(operation.channel().fd, address, operation.address_length) == 0) {
       finish(operation, 0);
     } else if (errno != EINPROGRESS) {
-      finish(operation, -errno);
+      // EAGAIN from connect(2) means that local ports ran out.
+      finish(operation, errno == EAGAIN ? -EADDRNOTAVAIL : -errno);
     } else {
       submit_poll(operation, POLLOUT);
     }
@@ -256,31 +255,76 @@ class UringBackend final : public Backend {
   }
 
   void on_operation(Operation& operation, const io_uring_cqe& completion) noexcept {
-    int result = completion.res;
+    const int result = completion.res;
     switch (operation.kind()) {
-      case OperationKind::recv: {
-        Channel& channel = operation.channel();
-        const bool from_large = operation.channel().hot;
-        ProvidedBuffers& buffers = from_large ? large_ : small_;
-        if (result == -ENOBUFS) {
-          buffers.starved.push_back(&operation);
-          return;
-        }
-        if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
-          const std::uint32_t slot = completion.flags >> IORING_CQE_BUFFER_SHIFT;
-          const std::size_t bytes = result > 0 ? static_cast<std::size_t>(result) : 0;
-          operation.buffer = buffers.lease(slot, bytes);
-          const std::size_t room =
-              std::min<std::size_t>(operation.bytes_max, buffers.payload_bytes());
-          channel.hot = bytes == room || (from_large && bytes >= kSmallBufferBytes);
-          if (bytes == 0) operation.buffer.release();
-        }
+      case OperationKind::recv:
+        on_receive(static_cast<ReceiveOperation&>(operation), completion);
         break;
-      }
       case OperationKind::connect:
-        if (result >= 0) result = -socket_error(operation.channel().fd);
+        finish(operation, result < 0 ? result : -socket_error(operation.channel().fd));
         break;
-      default: break;
+      default: finish(operation, result); break;
+    }
+  }
+
+  void on_receive(ReceiveOperation& operation, const io_uring_cqe& completion) noexcept {
+    Channel& channel = operation.channel();
+    const int result = completion.res;
+    if (operation.backend_mark) {
+      // The poll that stood in for a receive without a buffer.
+      operation.backend_mark = false;
+      if (operation.ending()) {
+        finish(operation, -ECANCELED);
+      } else if (result < 0) {
+        finish(operation, result);
+      } else {
+        submit_recv(operation);
+      }
+      return;
+    }
+    if (result == -ENOBUFS) {
+      receive_without_pool(operation);
+      return;
+    }
+    if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
+      ProvidedBuffers& buffers = channel.hot ? large_ : small_;
+      const std::uint32_t slot = completion.flags >> IORING_CQE_BUFFER_SHIFT;
+      const std::size_t bytes = result > 0 ? static_cast<std::size_t>(result) : 0;
+      operation.buffer = buffers.lease(slot, bytes);
+      channel.hot = bytes >= kSmallBufferBytes;
+      if (bytes == 0) operation.buffer.release();
+    }
+    finish(operation, result);
+  }
+
+  /// No buffer was free, which the kernel says even when there is nothing to receive. Nobody waits
+  /// for a lease: the large blocks' share falls back to small ones, the small ones' to the
+  /// allocator.
+  void receive_without_pool(ReceiveOperation& operation) noexcept {
+    Channel& channel = operation.channel();
+    if (operation.ending()) {
+      // Its cancellation found nothing to cancel and would be lost if it were started over.
+      finish(operation, -ECANCELED);
+      return;
+    }
+    if (channel.hot) {
+      channel.hot = false;
+      submit_recv(operation);
+      return;
+    }
+    const std::size_t most = std::min<std::size_t>(operation.bytes_max, kSmallBufferBytes);
+    Buffer buffer = Buffer::allocate(most);
+    const ssize_t got = ::recv(channel.fd, buffer.tail().data(), most, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+      operation.backend_mark = true;
+      submit_poll(operation, POLLIN);
+      return;
+    }
+    const int result = got < 0 ? -errno : static_cast<int>(got);
+    if (got > 0) {
+      buffer.grow(static_cast<std::size_t>(got));
+      operation.buffer = std::move(buffer);
+      channel.hot = static_cast<std::size_t>(got) >= kSmallBufferBytes;
     }
     finish(operation, result);
   }
@@ -297,10 +341,10 @@ class UringBackend final : public Backend {
     const bool more = (completion.flags & IORING_CQE_F_MORE) != 0;
     if (!more) handler.armed = false;
     ++counters_.completed;
-    // A connection accepted while the listener is being stopped is served all the same.
     if (completion.res >= 0) {
+      // A connection accepted while the listener is being stopped is served all the same.
       handler.on_accept(handler.context, completion.res);
-    } else if (was_active) {
+    } else if (was_active && !is_passing_accept_error(-completion.res)) {
       handler.on_accept(handler.context, completion.res);
     }
     if (more) return;
@@ -315,14 +359,6 @@ class UringBackend final : public Backend {
     slot_of(operation) = nullptr;
     ++counters_.completed;
     operation.complete(result);
-  }
-
-  void feed_starved(ProvidedBuffers& buffers) noexcept {
-    if (buffers.starved.empty() || !buffers.returned) return;
-    buffers.returned = false;
-    std::vector<Operation*> again;
-    again.swap(buffers.starved);
-    for (Operation* operation : again) submit_recv(*operation);
   }
 
   io_uring ring_{};
