@@ -76,7 +76,8 @@ bool set_certificates(SSL_CTX* context, const CertificateBundle& bundle) {
 void set_frugality(SSL_CTX* context) {
   // An idle tunnel holds no record buffers, and nothing is kept for a resumption that will not
   // come.
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  // The chain is what the bundle says: OpenSSL would send the root along with it.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
   // Read-ahead would swallow what follows Finished, which belongs to the record layer.

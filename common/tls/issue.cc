@@ -75,11 +75,16 @@ const char* usage_text(LeafUsage usage) {
   return "serverAuth,clientAuth";
 }
 
+// RFC 5280, 4.2.1.6: with an empty subject the alternative name must be critical.
+bool add_uri(X509* certificate, std::string_view uri, int critical) {
+  const NamesPtr names = uri_names(uri);
+  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), critical,
+                           X509V3_ADD_DEFAULT) == 1;
+}
+
 bool fill_leaf(X509* certificate, const Signer& signer, const PrivateKey& subject_key,
                const LeafTerms& terms) {
   X509* issuer = signer.certificate.handle();
-  const NamesPtr names = uri_names(terms.uri);
-  // RFC 5280, 4.2.1.6: with an empty subject the alternative name must be critical.
   return X509_set_version(certificate, kX509Version3) == 1 && set_serial(certificate) &&
          set_times(certificate, terms.not_before, terms.not_after) &&
          X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
@@ -90,8 +95,7 @@ bool fill_leaf(X509* certificate, const Signer& signer, const PrivateKey& subjec
           add_extension(certificate, issuer, NID_ext_key_usage, usage_text(terms.usage))) &&
          add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
          add_extension(certificate, issuer, NID_authority_key_identifier, "keyid") &&
-         X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 1, X509V3_ADD_DEFAULT) ==
-             1;
+         add_uri(certificate, terms.uri, 1);
 }
 
 // `issuer` is the certificate itself for a root.
@@ -105,7 +109,8 @@ bool fill_ca(X509* certificate, X509* issuer, const PrivateKey& key, const CaTer
          add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
          add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE") &&
          add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
-         add_extension(certificate, issuer, NID_authority_key_identifier, "keyid");
+         add_extension(certificate, issuer, NID_authority_key_identifier, "keyid") &&
+         (terms.uri.empty() || add_uri(certificate, terms.uri, 0));
 }
 
 Result<Certificate> signed_with(X509Ptr certificate, const PrivateKey& key) {

@@ -39,11 +39,12 @@ struct CaTerms {
   std::string common_name;   ///< subject CN=, may be empty
   WallTime not_before;
   WallTime not_after;
+  std::string uri;  ///< subjectAltName, usually empty
 };
 
 /// A root: self-signed, basicConstraints CA critical, keyCertSign and cRLSign.
 [[nodiscard]] Result<Certificate> issue_root(const PrivateKey& key, const CaTerms& terms);
-/// A CA below `signer`, with pathlen 0 left open.
+/// A CA below `signer`.
 [[nodiscard]] Result<Certificate> issue_intermediate(const Signer& signer, const PrivateKey& key,
                                                      const CaTerms& terms);
 
