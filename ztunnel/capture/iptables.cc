@@ -63,16 +63,6 @@ std::unexpected<CaptureError> refused(const std::string& program, const ChildOut
                   said.empty() ? fmt::format("exit code {}", outcome.exit_code) : said));
 }
 
-// Which legacy tables exist in the namespace. Reading this creates none, unlike asking for a table.
-bool has_legacy_tables(const io::NetworkNamespace& where, Family family) {
-  const auto inside = io::NamespaceGuard::enter(where);
-  if (!inside) return true;  // let the program itself fail, and say why
-  std::ifstream names(family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
-                                             : "/proc/thread-self/net/ip6_tables_names");
-  std::string name;
-  return static_cast<bool>(names >> name);
-}
-
 }  // namespace
 
 Iptables::Iptables(IptablesVariant variant, std::string folder, std::string_view suffix)
@@ -114,7 +104,9 @@ std::string Iptables::description() const {
 }
 
 CaptureResult<SavedRules> Iptables::save(const io::NetworkNamespace& where, Family family) const {
-  if (variant_ == IptablesVariant::legacy && !has_legacy_tables(where, family)) return SavedRules{};
+  if (variant_ == IptablesVariant::legacy && legacy_table_names(where, family).empty()) {
+    return SavedRules{};
+  }
   const std::string path = program(family, "save");
   auto outcome = run_in_namespace(where, {{path}, environment_, {}});
   if (!outcome) return std::unexpected(std::move(outcome.error()));
@@ -131,6 +123,16 @@ CaptureStatus Iptables::restore(const io::NetworkNamespace& where, Family family
   if (!outcome) return std::unexpected(outcome.error());
   if (outcome->exit_code != 0) return refused(path, *outcome);
   return {};
+}
+
+std::vector<std::string> legacy_table_names(const io::NetworkNamespace& where, Family family) {
+  std::vector<std::string> names;
+  const auto inside = io::NamespaceGuard::enter(where);
+  if (!inside) return names;
+  std::ifstream list(family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
+                                            : "/proc/thread-self/net/ip6_tables_names");
+  for (std::string name; list >> name;) names.push_back(std::move(name));
+  return names;
 }
 
 std::string default_search_path() {

@@ -52,6 +52,12 @@ class Iptables {
   std::vector<std::string> environment_;
 };
 
+/// The legacy tables that exist in the namespace. Looking at this list creates none, unlike asking
+/// for a table by its name. Empty where nothing legacy is, or where the namespace cannot be
+/// entered.
+[[nodiscard]] std::vector<std::string> legacy_table_names(const io::NetworkNamespace& where,
+                                                          Family family);
+
 /// PATH and then the places where iptables stands, for processes started with a bare PATH.
 [[nodiscard]] std::string default_search_path();
 

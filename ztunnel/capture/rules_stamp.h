@@ -14,13 +14,12 @@ namespace aquifer::ztunnel {
 
 /// Compared as a whole, between two readings of the same namespace.
 struct RulesStamp {
-  std::vector<std::uint32_t> values;
+  std::vector<std::uint64_t> values;
   friend bool operator==(const RulesStamp&, const RulesStamp&) noexcept = default;
 };
 
-/// With nft: the number of rule-set changes the namespace has seen, which misses nothing. With
-/// legacy: number of rules and bytes of our tables, which misses a rule replaced by another of the
-/// same size.
+/// With nft the number of rule-set changes the namespace has seen, with legacy a digest of all
+/// tables there are.
 [[nodiscard]] Result<RulesStamp> read_rules_stamp(const io::NetworkNamespace& where,
                                                   IptablesVariant variant,
                                                   const std::vector<Family>& families);
