@@ -75,7 +75,7 @@ class StreamReceiveWindow {
 class ConnectionReceiveWindow {
  public:
   ConnectionReceiveWindow(std::uint32_t target, std::uint32_t undrained_max) noexcept
-      : target_(target), undrained_max_(undrained_max) {}
+      : target_(target), floor_(target), undrained_max_(undrained_max) {}
 
   [[nodiscard]] bool spend(std::uint32_t bytes) noexcept;
   void keep(std::uint32_t bytes) noexcept { undrained_ += bytes; }
@@ -87,11 +87,9 @@ class ConnectionReceiveWindow {
   [[nodiscard]] std::uint32_t target() const noexcept { return target_; }
   [[nodiscard]] std::uint32_t undrained() const noexcept { return undrained_; }
   [[nodiscard]] std::uint32_t undrained_max() const noexcept { return undrained_max_; }
-  /// True exactly when inboxes hold so much that credit is being withheld: neighbours of a stalled
-  /// stream would soon stall too. Less room than one initial connection window is "so much".
-  [[nodiscard]] bool under_pressure() const noexcept {
-    return undrained_ + target_ > undrained_max_ && room() < target_ / 2;
-  }
+  /// True exactly when inboxes leave less room than the first window: credit is then withheld from
+  /// everybody, and neighbours of a stalled stream would soon stall too.
+  [[nodiscard]] bool under_pressure() const noexcept { return room() < floor_; }
   void restore(std::int64_t open, std::uint32_t target, std::uint32_t undrained) noexcept;
 
  private:
@@ -101,6 +99,7 @@ class ConnectionReceiveWindow {
 
   std::int64_t open_ = kDefaultWindow;
   std::uint32_t target_;
+  std::uint32_t floor_;  // the target at first
   std::uint32_t undrained_ = 0;
   std::uint32_t undrained_max_;
 };

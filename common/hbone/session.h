@@ -168,10 +168,19 @@ class Session {
   [[nodiscard]] Status end_remote(Stream& stream);
   void destroy(Stream& stream);
   void sweep();
+  // session_streams.cc
+  Stream& add_stream(std::uint32_t id);
+  [[nodiscard]] Status answer(Stream& stream, const ConnectResponse& response, EndStream end);
+  [[nodiscard]] Status can_send(const Stream& stream) const noexcept;
+  void put_data_header(Stream& stream, std::uint8_t* at, std::size_t size, EndStream end);
+  void drain_stream(Stream& stream, std::size_t bytes);
+  void credit_stream(Stream& stream);
+
   [[nodiscard]] bool is_local_id(std::uint32_t id) const noexcept;
   [[nodiscard]] bool is_idle(std::uint32_t id) const noexcept;
 
   // session_recv.cc
+  void set_now(MonoTime now) noexcept;
   [[nodiscard]] Status parse(ByteView& in);
   [[nodiscard]] Status parse_preface(ByteView& in);
   [[nodiscard]] Status parse_header(ByteView& in);
