@@ -7,8 +7,8 @@
 
 namespace aquifer::coro {
 
-/// Returns a block of at least `bytes`, aligned to 64 bytes. Never fails (aborts when memory is
-/// gone).
+/// Returns a block of at least `bytes`, aligned as operator new does (16): a coroutine has no
+/// over-aligned local. Never fails (aborts when memory is gone).
 [[nodiscard]] void* frame_allocate(std::size_t bytes);
 /// `bytes` must be what was asked for.
 void frame_free(void* block, std::size_t bytes) noexcept;

@@ -70,6 +70,8 @@ class Backend {
 
   /// Submits, waits until something completes or `until`, completes everything that is there.
   virtual void wait(MonoTime until, MonoTime now) noexcept = 0;
+  /// Receive buffers of the pools that somebody holds now.
+  [[nodiscard]] virtual std::uint32_t buffers_leased() const noexcept = 0;
   /// Frees memory that only a burst needed.
   virtual void trim() noexcept = 0;
 

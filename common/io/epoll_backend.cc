@@ -109,6 +109,10 @@ class EpollBackend final : public Backend {
     for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
   }
 
+  [[nodiscard]] std::uint32_t buffers_leased() const noexcept override {
+    return small_.leased() + large_.leased();
+  }
+
   void trim() noexcept override {
     small_.trim();
     large_.trim();

@@ -60,6 +60,7 @@ class ProvidedBuffers {
     return pool_.lease(slot, bytes);
   }
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return pool_.payload_bytes(); }
+  [[nodiscard]] std::uint32_t leased() const noexcept { return pool_.leased(); }
   void trim() noexcept { pool_.trim(); }
 
  private:
@@ -158,6 +159,10 @@ class UringBackend final : public Backend {
       io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr);
     }
     reap();
+  }
+
+  [[nodiscard]] std::uint32_t buffers_leased() const noexcept override {
+    return small_.leased() + large_.leased();
   }
 
   void trim() noexcept override {
