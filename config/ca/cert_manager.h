@@ -61,8 +61,12 @@ class CertManager {
 
  private:
   struct Entry;
-  void fetch(const SpiffeId& identity, Entry& entry);
+  void start_due_fetches();
+  void fetch(SpiffeId identity, Entry& entry);
   void fetched(const SpiffeId& identity, std::uint64_t generation, CertResult result);
+  [[nodiscard]] std::expected<WorkloadCertPtr, CertFailure> make_ready(
+      const SpiffeId& identity, tls::CertificateBundle bundle) const;
+  void succeeded(const SpiffeId& identity, Entry& entry, WorkloadCertPtr ready);
   void failed(const SpiffeId& identity, Entry& entry, CertFailure failure);
   void publish(const CertUpdate& update);
   [[nodiscard]] double jitter(double spread);
@@ -71,6 +75,8 @@ class CertManager {
   CertManagerOptions options_;
   std::mt19937_64 random_;
   std::uint64_t generations_ = 0;
+  int fetches_running_ = 0;
+  bool starting_ = false;
   std::map<SpiffeId, std::unique_ptr<Entry>> entries_;
   std::vector<Listener> listeners_;
   // Answers that come after us find it expired.

@@ -3,7 +3,7 @@
 // the directory can mint any identity.
 #pragma once
 
-#include "common/tls/issue.h"
+#include "config/ca/ca_directory.h"
 #include "config/ca/cert_source.h"
 
 #include <chrono>
@@ -32,21 +32,21 @@ class EmbeddedCa final : public CertSource {
   /// Signs at once (about 0.1 ms) and calls `done` before it returns.
   void request(const SpiffeId& identity, Done done) override;
 
-  [[nodiscard]] const std::vector<tls::Certificate>& roots() const noexcept { return roots_; }
-  [[nodiscard]] const tls::Signer& signer() const noexcept { return signer_; }
+  [[nodiscard]] const std::vector<tls::Certificate>& roots() const noexcept {
+    return material_.roots;
+  }
+  [[nodiscard]] const tls::Signer& signer() const noexcept { return material_.signer; }
   /// Sentences for the log: loose permissions, a CA that ends soon.
-  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept {
+    return material_.warnings;
+  }
 
  private:
-  EmbeddedCa(EmbeddedCaOptions options, tls::Signer signer,
-             std::vector<tls::Certificate> intermediates, std::vector<tls::Certificate> roots,
-             std::vector<std::string> warnings);
+  EmbeddedCa(EmbeddedCaOptions options, CaMaterial material);
+  [[nodiscard]] CertResult sign(const SpiffeId& identity) const;
 
   EmbeddedCaOptions options_;
-  tls::Signer signer_;
-  std::vector<tls::Certificate> intermediates_;  // sent behind each leaf, signer first
-  std::vector<tls::Certificate> roots_;
-  std::vector<std::string> warnings_;
+  CaMaterial material_;
 };
 
 }  // namespace aquifer::ca
