@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tools.dev import fuzz, packages, stages, tools
-from tools.dev.build import TYPES, build, directory
+from tools.dev.build import ALIASES, TYPES, build, directory
 from tools.dev.common import ROOT, Failed, say
 
 
@@ -17,7 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     add = verbs.add_parser("build", help="build into build/TYPE")
-    add.add_argument("--type", choices=sorted(TYPES), default="release", dest="kind")
+    add.add_argument("--type", choices=sorted([*TYPES, *ALIASES]), default="release", dest="kind")
     add.add_argument("targets", nargs="*", help="ninja targets; all of them when none is named")
 
     add = verbs.add_parser("test", help="build, and run everything that must pass")

@@ -36,7 +36,7 @@ class Options:
 
 
 def lint(options: Options) -> Tally:
-    packages.ensure("lint", *(["tidy"] if options.full else []))
+    packages.ensure("build", "lint", *(["tidy"] if options.full else []))
     command = ["/usr/bin/python3", "-m", "tests.lint"]
     command += ["--full"] if options.full else []
     report = REPORTS / "lint.txt"
