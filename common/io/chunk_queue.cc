@@ -40,7 +40,9 @@ ByteView ChunkQueue::front() const noexcept {
 }
 
 std::size_t ChunkQueue::gather(std::span<iovec> out) const noexcept {
-  const std::size_t count = std::min(out.size(), blocks_.size());
+  // A block that was only reserved has nothing to give yet; it can only be the last.
+  const bool only_reserved = !blocks_.empty() && blocks_.back().empty();
+  const std::size_t count = std::min(out.size(), blocks_.size() - (only_reserved ? 1 : 0));
   for (std::size_t i = 0; i < count; ++i) {
     out[i].iov_base = const_cast<std::uint8_t*>(blocks_[i].data());
     out[i].iov_len = blocks_[i].size();

@@ -73,8 +73,8 @@ class Operation : coro::CancelHook, Timer {
 
  public:
   // A note of the backend, which no one else reads.
-  // io_uring, recv: no buffer was free, so the kernel was asked for readiness instead.
-  // epoll: await_ready has just tried in vain.
+  // io_uring, recv: no buffer was free, so the kernel was asked for readiness instead; hangup:
+  // seen, the poll's last completion is to come. epoll: await_ready has just tried in vain.
   bool backend_mark = false;
 };
 

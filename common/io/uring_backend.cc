@@ -114,7 +114,7 @@ class UringBackend final : public Backend {
     switch (operation.kind()) {
       case OperationKind::recv: submit_recv(static_cast<ReceiveOperation&>(operation)); return;
       case OperationKind::readable: submit_poll(operation, POLLIN); return;
-      case OperationKind::hangup: submit_poll(operation, 0); return;
+      case OperationKind::hangup: submit_hangup(operation); return;
       case OperationKind::writable: submit_poll(operation, POLLOUT); return;
       case OperationKind::connect: start_connect(static_cast<ConnectOperation&>(operation)); return;
     }
@@ -214,6 +214,14 @@ class UringBackend final : public Backend {
     io_uring_sqe_set_data64(entry, reinterpret_cast<std::uintptr_t>(&operation));
   }
 
+  // A single poll would complete at once with RDHUP, which the kernel adds to every mask, when the
+  // peer has ended its side; only a multishot poll goes on to what comes after that.
+  void submit_hangup(Operation& operation) noexcept {
+    io_uring_sqe* entry = next_entry();
+    io_uring_prep_poll_multishot(entry, operation.channel().fd, 0);
+    io_uring_sqe_set_data64(entry, reinterpret_cast<std::uintptr_t>(&operation));
+  }
+
   void submit_cancel(std::uint64_t user_data) noexcept {
     io_uring_sqe* entry = next_entry();
     io_uring_prep_cancel64(entry, user_data, 0);
@@ -268,7 +276,25 @@ class UringBackend final : public Backend {
       case OperationKind::connect:
         finish(operation, result < 0 ? result : -socket_error(operation.channel().fd));
         break;
+      case OperationKind::hangup: on_hangup(operation, completion); break;
       default: finish(operation, result); break;
+    }
+  }
+
+  void on_hangup(Operation& operation, const io_uring_cqe& completion) noexcept {
+    const bool more = (completion.flags & IORING_CQE_F_MORE) != 0;
+    const bool hung_up = completion.res > 0 && (completion.res & (POLLHUP | POLLERR)) != 0;
+    if (hung_up && more && !operation.backend_mark) {
+      operation.backend_mark = true;
+      submit_cancel(reinterpret_cast<std::uintptr_t>(&operation));
+    }
+    if (more) return;
+    if (hung_up || operation.backend_mark) {
+      finish(operation, POLLHUP);
+    } else if (completion.res < 0 || operation.ending()) {
+      finish(operation, completion.res < 0 ? completion.res : -ECANCELED);
+    } else {
+      submit_hangup(operation);
     }
   }
 
