@@ -49,18 +49,14 @@ std::optional<Candidate> eligible(const Question& question, const Endpoint& endp
   return Candidate{&workload, SocketAddress{*ip, *port}};
 }
 
+// Two unknown values count as equal: without zones every endpoint is in the client's zone.
 bool same_scope(RoutingScope scope, const Workload& client, const Workload& endpoint) {
-  const auto known_and_equal = [](const std::string& a, const std::string& b) {
-    return !a.empty() && a == b;
-  };
   switch (scope) {
     case RoutingScope::network: return client.network == endpoint.network;
-    case RoutingScope::region:
-      return known_and_equal(client.locality.region, endpoint.locality.region);
-    case RoutingScope::zone: return known_and_equal(client.locality.zone, endpoint.locality.zone);
-    case RoutingScope::subzone:
-      return known_and_equal(client.locality.subzone, endpoint.locality.subzone);
-    case RoutingScope::node: return known_and_equal(client.node, endpoint.node);
+    case RoutingScope::region: return client.locality.region == endpoint.locality.region;
+    case RoutingScope::zone: return client.locality.zone == endpoint.locality.zone;
+    case RoutingScope::subzone: return client.locality.subzone == endpoint.locality.subzone;
+    case RoutingScope::node: return client.node == endpoint.node;
     case RoutingScope::cluster: return client.cluster_id == endpoint.cluster_id;
   }
   return false;

@@ -1,0 +1,62 @@
+// What the steps of assemble() share: all objects of one mesh with look-ups over them. Lives during
+// one load.
+#pragma once
+
+#include "config/manifests/diagnostic.h"
+#include "config/manifests/mesh_source.h"
+#include "config/manifests/objects.h"
+#include "config/model/store.h"
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace aquifer::manifests {
+
+struct Assembly {
+  std::span<const FileObjects* const> files;
+  const LoadOptions& options;
+  Report& report;
+
+  std::unordered_map<std::string, const NamespaceObject*> namespaces;
+  /// By NAMESPACE/NAME.
+  std::unordered_map<std::string, const PodObject*> pods;
+  std::unordered_map<IpAddress, const PodObject*> pods_by_address;
+  std::unordered_map<std::string, const WaypointObject*> waypoints;
+  model::FullState state;
+
+  void report_at(Severity severity, const Origin& origin, std::string object, std::string field,
+                 std::string text);
+
+  /// Every object of one kind, over all files.
+  template <typename Object, typename Use>
+  void for_each(std::vector<Object> FileObjects::* kind, Use&& use) const {
+    for (const FileObjects* file : files) {
+      for (const Object& object : file->*kind) use(object);
+    }
+  }
+};
+
+/// CLUSTER//Pod/NAMESPACE/NAME
+[[nodiscard]] std::string pod_uid(const LoadOptions& options, std::string_view ns,
+                                  std::string_view name);
+
+/// The waypoint, as NAMESPACE/NAME, that the labels of an object and then of its namespace name;
+/// empty for none.
+struct WaypointName {
+  std::string name;
+  enum class From : std::uint8_t { nobody, object, ns } from = From::nobody;
+};
+[[nodiscard]] WaypointName named_waypoint(const Assembly& assembly, const Metadata& meta);
+
+/// Is this a pod that runs, with an address?
+[[nodiscard]] bool is_workload(const PodObject& pod);
+
+// The steps, each in a file of its own name.
+void add_workloads(Assembly& assembly);
+void add_services(Assembly& assembly);
+
+}  // namespace aquifer::manifests

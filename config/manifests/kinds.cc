@@ -1,0 +1,47 @@
+#include "config/manifests/kinds.h"
+
+#include <algorithm>
+#include <array>
+
+namespace aquifer::manifests {
+namespace {
+
+struct Row {
+  std::string_view api_group;
+  std::string_view kind;
+  KindState state;
+};
+
+constexpr std::array kRows{
+    Row{"", "Namespace", KindState::read},
+    Row{"", "Pod", KindState::read},
+    Row{"", "Service", KindState::read},
+    Row{"", "ConfigMap", KindState::read},
+    Row{"discovery.k8s.io", "EndpointSlice", KindState::read},
+    Row{"networking.istio.io", "ServiceEntry", KindState::not_yet},
+    Row{"networking.istio.io", "WorkloadEntry", KindState::not_yet},
+    Row{"networking.istio.io", "VirtualService", KindState::not_yet},
+    Row{"networking.istio.io", "DestinationRule", KindState::not_yet},
+    Row{"telemetry.istio.io", "Telemetry", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "Gateway", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "HTTPRoute", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "GRPCRoute", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "TCPRoute", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "TLSRoute", KindState::not_yet},
+    Row{"security.istio.io", "AuthorizationPolicy", KindState::not_enforced},
+    Row{"security.istio.io", "PeerAuthentication", KindState::not_enforced},
+    Row{"security.istio.io", "RequestAuthentication", KindState::not_enforced},
+    Row{"networking.k8s.io", "NetworkPolicy", KindState::not_enforced},
+    Row{"aquifer.dev", "EgressPolicy", KindState::not_enforced},
+};
+
+}  // namespace
+
+KindState kind_state(std::string_view api_group, std::string_view kind) noexcept {
+  const auto* row = std::ranges::find_if(kRows, [&](const Row& candidate) {
+    return candidate.api_group == api_group && candidate.kind == kind;
+  });
+  return row == kRows.end() ? KindState::unknown : row->state;
+}
+
+}  // namespace aquifer::manifests

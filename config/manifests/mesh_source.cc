@@ -1,0 +1,163 @@
+#include "config/manifests/mesh_source.h"
+
+#include "config/manifests/assemble.h"
+#include "config/manifests/limits.h"
+#include "config/manifests/read_objects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace aquifer::manifests {
+namespace {
+
+namespace fs = std::filesystem;
+
+Diagnostic about(const fs::path& path, Severity severity, std::string text) {
+  return {.severity = severity,
+          .file = path.string(),
+          .line = 0,
+          .object = "",
+          .field = "",
+          .text = std::move(text)};
+}
+
+// The manifest files of a directory, in the order of their names.
+std::vector<fs::path> list_directory(const fs::path& directory, Report& report) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    if (!is_manifest_name(at->path().filename().string())) continue;
+    if (files.size() >= kFilesMax) {
+      report.add(about(directory, Severity::error,
+                       fmt::format("holds more than {} manifest files", kFilesMax)));
+      return {};
+    }
+    files.push_back(at->path());
+  }
+  if (error) {
+    report.add(
+        about(directory, Severity::error, fmt::format("cannot be read: {}", error.message())));
+    return {};
+  }
+  if (files.empty()) {
+    report.add(about(directory, Severity::warning,
+                     "holds no file named *.yaml or *.yml: the mesh is empty"));
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::vector<fs::path> list_files(const std::vector<fs::path>& paths, Report& report) {
+  std::vector<fs::path> files;
+  for (const fs::path& path : paths) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (fs::is_directory(status)) {
+      std::ranges::move(list_directory(path, report), std::back_inserter(files));
+    } else if (fs::exists(status)) {
+      files.push_back(path);
+    } else {
+      const std::string why = error ? error.message() : "No such file or directory";
+      report.add(about(path, Severity::error, fmt::format("cannot be read: {}", why)));
+    }
+  }
+  return files;
+}
+
+// The signs of a file whose writer was interrupted, or is not finished, although what is there so
+// far can be read.
+std::optional<std::string> half_written(const FileShape& now, const FileShape* before) {
+  if (before == nullptr) return std::nullopt;
+  if (now.empty && !before->empty) {
+    return "is empty and was not before: half-written? Delete the file if that is meant";
+  }
+  if (!now.ends_with_newline && before->ends_with_newline) {
+    return "ends in the middle of a line and did not before: half-written? End its last line";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+// One file as it was read at one time.
+struct MeshSource::CachedFile {
+  FileStamp stamp;
+  bool stamp_is_proof = false;
+  FileShape shape;
+  FileObjects objects;
+};
+
+MeshSource::MeshSource(std::vector<fs::path> paths, LoadOptions options)
+    : paths_(std::move(paths)), options_(std::move(options)) {}
+MeshSource::~MeshSource() = default;
+MeshSource::MeshSource(MeshSource&&) noexcept = default;
+MeshSource& MeshSource::operator=(MeshSource&&) noexcept = default;
+
+std::shared_ptr<const MeshSource::CachedFile> MeshSource::read(const fs::path& path,
+                                                               Report& report) const {
+  const auto cached = cache_.find(path.string());
+  if (cached != cache_.end() && cached->second->stamp_is_proof) {
+    const auto stamp = stamp_file(path);
+    if (stamp && *stamp == cached->second->stamp) return cached->second;
+  }
+  auto content = read_file(path);
+  if (!content) {
+    report.add(std::move(content.error()));
+    return nullptr;
+  }
+  auto file = std::make_shared<CachedFile>();
+  file->stamp = content->stamp;
+  file->stamp_is_proof = content->stamp_is_proof;
+  file->shape = content->shape();
+  file->objects = read_text(path.string(), content->text);
+  return file;
+}
+
+LoadResult MeshSource::load() {
+  Report report;
+  std::map<std::string, std::shared_ptr<const CachedFile>> files;
+  for (const fs::path& path : list_files(paths_, report)) {
+    auto file = read(path, report);
+    if (file == nullptr) continue;
+    const auto before = last_good_.find(path.string());
+    if (const auto sign =
+            half_written(file->shape, before == last_good_.end() ? nullptr : &before->second)) {
+      report.add(about(path, Severity::error, *sign));
+    }
+    files.emplace(path.string(), std::move(file));
+  }
+  // What was read stays read, also when the load as a whole fails: only the broken file is parsed
+  // again.
+  cache_ = std::move(files);
+
+  std::vector<const FileObjects*> objects;
+  LoadedMesh mesh;
+  for (const auto& [name, file] : cache_) {
+    objects.push_back(&file->objects);
+    mesh.objects += file->objects.objects;
+  }
+  mesh.files = cache_.size();
+  mesh.state = assemble(objects, options_, report);
+  const bool broken = report.has_errors();
+  std::vector<Diagnostic> diagnostics = report.take();
+  if (broken) return std::unexpected(std::move(diagnostics));
+
+  last_good_.clear();
+  for (const auto& [name, file] : cache_) last_good_.emplace(name, file->shape);
+  mesh.warnings = std::move(diagnostics);
+  return mesh;
+}
+
+LoadResult load(const fs::path& path, const LoadOptions& options) {
+  return MeshSource({path}, options).load();
+}
+
+bool is_manifest_name(std::string_view file_name) noexcept {
+  return !file_name.starts_with('.') &&
+         (file_name.ends_with(".yaml") || file_name.ends_with(".yml"));
+}
+
+}  // namespace aquifer::manifests

@@ -1,0 +1,142 @@
+// The manifests as they are written: the fields that count of each kind, typed and checked one by
+// one. What they mean together is decided in assemble.h.
+#pragma once
+
+#include "common/base/address.h"
+#include "config/manifests/diagnostic.h"
+#include "config/manifests/fields.h"
+#include "config/model/mesh_config.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aquifer::manifests {
+
+/// Where an object stands.
+struct Origin {
+  std::shared_ptr<const std::string> file;
+  std::uint32_t line = 0;
+};
+
+struct Metadata {
+  std::string ns;
+  std::string name;
+  std::string uid;
+  StringMap labels;
+  /// Only those that are read somewhere: dumps carry whole manifests in annotations.
+  StringMap annotations;
+  /// The owner that controls the object, if any.
+  std::string owner_kind;
+  std::string owner_name;
+  bool deleting = false;
+  Origin origin;
+
+  /// Null when there is no such label.
+  [[nodiscard]] const std::string* label(std::string_view name) const;
+  [[nodiscard]] const std::string* annotation(std::string_view name) const;
+};
+
+struct NamespaceObject {
+  Metadata meta;
+};
+
+struct NamedPort {
+  std::string name;
+  std::uint16_t number = 0;
+};
+
+struct PodObject {
+  Metadata meta;
+  std::string service_account;
+  std::string node;
+  std::vector<IpAddress> addresses;
+  /// TCP ports that have a name.
+  std::vector<NamedPort> named_ports;
+  std::string phase;
+  bool host_network = false;
+  bool ready = false;
+};
+
+struct ServicePortObject {
+  std::string name;
+  std::uint16_t port = 0;
+  /// 0 when target_name is to be looked up in each pod.
+  std::uint16_t target = 0;
+  std::string target_name;
+  std::string app_protocol;
+  std::uint32_t line = 0;
+};
+
+struct ServiceObject {
+  Metadata meta;
+  std::string type;
+  std::vector<IpAddress> addresses;
+  bool headless = false;
+  std::vector<ServicePortObject> ports;
+  StringMap selector;
+  bool publish_not_ready = false;
+  std::string traffic_distribution;
+  std::string internal_traffic_policy;
+};
+
+struct SliceEndpoint {
+  std::vector<IpAddress> addresses;
+  bool ready = true;
+  /// Empty when the endpoint is no pod.
+  std::string pod_ns;
+  std::string pod_name;
+  std::string node;
+  std::string zone;
+};
+
+struct SlicePort {
+  std::string name;
+  /// None: all ports, unchanged.
+  std::optional<std::uint16_t> port;
+};
+
+struct EndpointSliceObject {
+  Metadata meta;
+  std::string service;
+  std::vector<SliceEndpoint> endpoints;
+  std::vector<SlicePort> ports;
+};
+
+struct MeshConfigObject {
+  Metadata meta;
+  model::MeshConfig config;
+};
+
+/// A Gateway, as far as it decides today: is it there, and whom is it a waypoint for?
+struct WaypointObject {
+  Metadata meta;
+};
+
+/// An object whose kind is not read.
+struct OtherObject {
+  std::string api_group;
+  std::string kind;
+  /// "Kind ns/name".
+  std::string object;
+  Origin origin;
+};
+
+/// All that one file holds.
+struct FileObjects {
+  std::vector<NamespaceObject> namespaces;
+  std::vector<PodObject> pods;
+  std::vector<ServiceObject> services;
+  std::vector<EndpointSliceObject> slices;
+  std::vector<MeshConfigObject> mesh_configs;
+  std::vector<WaypointObject> waypoints;
+  std::vector<OtherObject> others;
+  /// Objects of every kind.
+  std::size_t objects = 0;
+  Report report;
+};
+
+}  // namespace aquifer::manifests
