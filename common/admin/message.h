@@ -1,0 +1,41 @@
+// Requests and responses as a handler sees them. Plain values.
+#pragma once
+
+#include "common/http1/message.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace aquifer::admin {
+
+struct Request {
+  std::string method;
+  std::string path;  ///< as sent, without the query
+  /// Decoded as forms are; a name without `=` has an empty value.
+  std::vector<std::pair<std::string, std::string>> query;
+  http1::Fields fields;
+  std::string body;
+
+  /// The first parameter of this name.
+  [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const noexcept;
+};
+
+/// Splits a request target (origin form or absolute form) into path and query.
+[[nodiscard]] Request make_request(std::string method, std::string_view target,
+                                   http1::Fields fields, std::string body);
+
+struct Response {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  http1::Fields fields;  ///< further ones; never Content-Type, Content-Length or Connection
+
+  [[nodiscard]] static Response text(int status, std::string body);
+  [[nodiscard]] static Response json(std::string body);
+  [[nodiscard]] static Response html(std::string body);
+};
+
+}  // namespace aquifer::admin
