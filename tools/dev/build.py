@@ -10,7 +10,7 @@ from tools.dev import packages, prelude
 from tools.dev.common import BUILD_ROOT, ROOT, Failed, Timer, must, run, say
 
 # -O1 keeps sanitized coroutines at a usable speed and frame size, with readable reports.
-_SANITIZED = ["-Dbuildtype=debug", "-Doptimization=1"]
+_SANITIZED = ["-Ddebug=true", "-Doptimization=1"]
 TYPES: dict[str, list[str]] = {
     "release": ["-Dbuildtype=debugoptimized"],
     "debug": ["-Dbuildtype=debug"],
