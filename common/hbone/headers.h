@@ -25,19 +25,23 @@ struct HeaderField {
 /// The head of a CONNECT. Empty strings are fields that are absent. Written in the order of the
 /// members.
 struct ConnectRequest {
-  std::string authority;  ///< IP:PORT or HOST:PORT, see parse_authority()
-  std::string
-      baggage;  ///< of the source workload, see baggage.h; several lines are joined by a comma
-  std::string forwarded;            ///< see forwarded.h
-  std::string traceparent;          ///< see traceparent.h
-  std::string x_forwarded_network;  ///< only on the inner CONNECT of a double tunnel
+  /// IP:PORT or HOST:PORT, see parse_authority()
+  std::string authority{};
+  /// Of the source workload, see baggage.h. Several lines are joined by a comma.
+  std::string baggage{};
+  /// See forwarded.h.
+  std::string forwarded{};
+  /// See traceparent.h.
+  std::string traceparent{};
+  /// Only on the inner CONNECT of a double tunnel.
+  std::string x_forwarded_network{};
   friend bool operator==(const ConnectRequest&, const ConnectRequest&) noexcept = default;
 };
 
 /// The head of the answer. 200 opens the tunnel; anything else refuses it.
 struct ConnectResponse {
   int status = 200;
-  std::string baggage;  ///< of the destination workload
+  std::string baggage{};  ///< of the destination workload
   [[nodiscard]] bool ok() const noexcept { return status == 200; }
   friend bool operator==(const ConnectResponse&, const ConnectResponse&) noexcept = default;
 };

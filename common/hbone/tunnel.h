@@ -1,12 +1,7 @@
-// Tunnel: one TLS connection that carries CONNECT streams, on its loop. Both roles. It moves bytes between the socket,
-// the record layer and the session; what a stream means is its user's business (TunnelStream).
+// Tunnel: one TLS connection that carries CONNECT streams, on its loop. Both roles. It moves bytes
+// between the socket, the record layer and the session; what a stream means is its user's business
+// (TunnelStream).
 #pragma once
-
-#include <deque>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <vector>
 
 #include "common/coro/event.h"
 #include "common/coro/scope.h"
@@ -15,18 +10,25 @@
 #include "common/io/account.h"
 #include "common/io/chunk_queue.h"
 #include "common/io/socket.h"
-#include "common/tls/connection.h"
+#include "common/tls/connect.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
 
 namespace aquifer::hbone {
 
 /// Server: called for each CONNECT. The task runs in the tunnel's scope and owns the stream.
 using ServeConnect = std::function<coro::Task<void>(std::unique_ptr<TunnelStream>, ConnectRequest)>;
 
-class Tunnel final : SessionEvents {
+class Tunnel final : SessionEvents, io::QueueOwner {
  public:
-  /// Takes the connection over after its handshake (`established` says who the peer is). `account` pays for what the
-  /// tunnel queues and outlives it. `serve` is empty for a client.
-  Tunnel(io::Loop& loop, tls::Connection connection, Role role, io::Account& account, ServeConnect serve);
+  /// Takes the connection over after its handshake (`established` says who the peer is). `account`
+  /// pays for what the tunnel queues and outlives it. `serve` is empty for a client.
+  Tunnel(std::unique_ptr<io::Socket> socket, tls::SecuredConnection secured, Role role,
+         io::Account& account, ServeConnect serve);
   ~Tunnel();
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
@@ -34,19 +36,21 @@ class Tunnel final : SessionEvents {
   /// The life of the tunnel: completes when the connection is over and every stream was given back.
   [[nodiscard]] coro::Task<void> run();
 
-  /// Client: asks for a stream and waits for the answer: Errc::http_status for anything but 200. Errors that are
-  /// Retry::yes were never looked at by the peer.
-  [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(ConnectRequest request, Deadline deadline,
+  /// Client: asks for a stream and waits for the answer: Errc::http_status for anything but 200.
+  /// Errors that are Retry::yes were never looked at by the peer.
+  [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(ConnectRequest request,
+                                                                       Deadline deadline,
                                                                        coro::CancelSource* cancel);
   /// Client: may open() find a place now?
-  [[nodiscard]] bool can_open() const noexcept;
+  [[nodiscard]] bool can_open(std::size_t streams_max) const noexcept;
   /// Streams that somebody holds.
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
   [[nodiscard]] const tls::PeerInfo& peer() const noexcept { return peer_; }
   [[nodiscard]] io::Socket& socket() noexcept { return *socket_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-  /// No new streams; those that are open go on; then the connection is closed (RFC 9113 section 6.8).
+  /// No new streams; those that are open go on; then the connection is closed (RFC 9113
+  /// section 6.8).
   void drain();
   /// Ends now: every stream fails.
   void close();
@@ -65,37 +69,51 @@ class Tunnel final : SessionEvents {
   void on_goaway(std::uint32_t last_id, ErrorCode code) override;
   void on_ping_ack(std::uint64_t opaque) override;
 
+  // io::QueueOwner
+  [[nodiscard]] std::size_t largest_queue() noexcept override;
+  void shed_largest() noexcept override;
+
   coro::Task<void> read_loop();
   coro::Task<void> write_loop();
   coro::Task<void> keep_alive();
+  coro::Task<void> close_later();
+  /// Nothing more will be opened or said: flush, close_notify, FIN, and a bounded wait for the
+  /// peer's.
+  void begin_farewell();
+  void farewell_if_idle();
   [[nodiscard]] Status feed(ByteView ciphertext);
   void serve_requests();
   void enforce_budget();
   void fail_streams();
 
   // For TunnelStream.
-  [[nodiscard]] bool has_room() const noexcept { return sealed_.size() + plain_.size() < kQueueMark; }
+  [[nodiscard]] bool has_room() const noexcept {
+    return sealed_.size() + plain_.size() < kQueueMark;
+  }
   [[nodiscard]] Status send_data(Stream& stream, io::Buffer bytes);
   void wait_for_room(TunnelStream& stream);
   void forget_waiter(TunnelStream& stream) noexcept;
   void wake_waiters() noexcept;
+  void wake_first_waiter() noexcept;
   void request_flush() noexcept { want_write_.notify(); }
   [[nodiscard]] Status seal_plain();
   void stream_gone() noexcept;
   void took_from_inbox(Stream& stream, std::size_t bytes);
 
-  // Sealed bytes waiting for the socket, past which streams wait with their next chunk: two large chunks keep the
-  // socket busy while the next one is read; more would only delay small messages behind bulk.
+  // Sealed bytes waiting for the socket, past which streams wait with their next chunk: two large
+  // chunks keep the socket busy while the next one is read; more would only delay small messages
+  // behind bulk.
   static constexpr std::size_t kQueueMark = 256 * 1024;
-  // Frames up to this size are copied together, so that several share a TLS record; larger ones are sealed in place.
+  // Frames up to this size are copied together, so that several share a TLS record; larger ones are
+  // sealed in place.
   static constexpr std::size_t kPackMax = 4096;
 
+  std::unique_ptr<io::Socket> socket_;
   io::Loop& loop_;
   io::Account& account_;
   ServeConnect serve_;
-  std::unique_ptr<io::Socket> socket_;
   std::unique_ptr<tls::RecordLayer> records_;
-  io::Buffer early_ciphertext_;
+  io::Buffer unread_;  // came behind the handshake, opened first
   tls::PeerInfo peer_;
   io::ChunkQueue plain_;
   io::ChunkQueue sealed_;
@@ -112,7 +130,9 @@ class Tunnel final : SessionEvents {
   coro::Event streams_gone_;
   coro::CancelSource reading_;
   bool ended_ = false;
-  bool draining_ = false;
+  bool draining_ = false;  // opens no streams (client), or asked the peer to open none (server)
+  bool farewell_ = false;
+  bool farewell_said_ = false;
   bool ping_acked_ = true;
   std::uint64_t ping_sent_ = 0;
   coro::Scope scope_;

@@ -1,15 +1,16 @@
-// TunnelStream: one CONNECT stream as a ByteStream. Owned by the connection it serves; its tunnel outlives it (a tunnel
-// waits for its streams), also when the tunnel's TCP connection is gone: then everything here fails.
+// TunnelStream: one CONNECT stream as a ByteStream. Owned by the connection it serves; its tunnel
+// outlives it (a tunnel waits for its streams), also when the tunnel's TCP connection is gone: then
+// everything here fails.
 #pragma once
-
-#include <memory>
-#include <optional>
 
 #include "common/coro/event.h"
 #include "common/hbone/headers.h"
 #include "common/hbone/stream_state.h"
 #include "common/io/byte_stream.h"
 #include "common/io/chunk_queue.h"
+
+#include <memory>
+#include <optional>
 
 namespace aquifer::hbone {
 
@@ -28,7 +29,8 @@ class TunnelStream final : public io::ByteStream {
 
   [[nodiscard]] coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override;
   [[nodiscard]] Status write(io::Buffer bytes) override;
-  [[nodiscard]] coro::Task<Result<io::Buffer>> read(std::size_t bytes_max, coro::CancelSource* cancel) override;
+  [[nodiscard]] coro::Task<Result<io::Buffer>> read(std::size_t bytes_max,
+                                                    coro::CancelSource* cancel) override;
   [[nodiscard]] Status shutdown_write() override;
   void abort() noexcept override;
   [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;

@@ -20,4 +20,10 @@ void HandleDeleter::operator()(evp_cipher_ctx_st* handle) const noexcept {
   EVP_CIPHER_CTX_free(handle);
 }
 
+std::string library_version() {
+  const std::string full = OpenSSL_version(OPENSSL_VERSION);
+  // "OpenSSL 3.0.17 1 Jul 2025": name and number are enough.
+  return full.substr(0, full.find(' ', full.find(' ') + 1));
+}
+
 }  // namespace aquifer::tls

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -25,5 +26,8 @@ using SslContextPtr = std::unique_ptr<ssl_ctx_st, HandleDeleter>;
 using X509Ptr = std::unique_ptr<x509_st, HandleDeleter>;
 using KeyPtr = std::unique_ptr<evp_pkey_st, HandleDeleter>;
 using CipherPtr = std::unique_ptr<evp_cipher_ctx_st, HandleDeleter>;
+
+/// "OpenSSL 3.0.17": the library that is loaded, which may be newer than the headers.
+[[nodiscard]] std::string library_version();
 
 }  // namespace aquifer::tls

@@ -1,0 +1,144 @@
+#include "common/hbone/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace aquifer::hbone {
+namespace {
+
+// A stream that was refused unseen (GOAWAY, tunnel cut before its HEADERS) is tried on so many
+// tunnels.
+constexpr int kOpenTries = 3;
+
+}  // namespace
+
+/// Keeps an entry in the map while a coroutine holds a reference to it.
+class Pool::Use {
+ public:
+  Use(Pool& pool, const PoolKey& key) : pool_(pool), key_(key), entry(pool.entries_[key]) {
+    ++entry.users;
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    --entry.users;
+    pool_.drop_if_unused(key_);
+  }
+
+ private:
+  Pool& pool_;
+  const PoolKey& key_;
+
+ public:
+  Entry& entry;
+};
+
+Pool::Pool(io::Loop& loop, TunnelDialer& dialer, PoolOptions options)
+    : loop_(loop), dialer_(dialer), options_(options) {
+  scope_.spawn(reap_idle());
+}
+
+Pool::~Pool() {
+  AQUIFER_ASSERT(entries_.empty());
+}
+
+coro::Task<Result<std::unique_ptr<TunnelStream>>> Pool::open(PoolKey key, ConnectRequest request,
+                                                             Deadline deadline,
+                                                             coro::CancelSource* cancel) {
+  const Use use(*this, key);
+  Error last(Errc::closed, "pool");
+  for (int tried = 0; tried < kOpenTries; ++tried) {
+    CO_TRY(Tunnel * tunnel, co_await tunnel_for(key, use.entry, deadline, cancel));
+    auto stream = co_await tunnel->open(request, deadline, cancel);
+    if (stream || stream.error().retry == Retry::no) co_return stream;
+    last = stream.error();
+  }
+  co_return std::unexpected(last);
+}
+
+coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, Deadline deadline,
+                                             coro::CancelSource* cancel) {
+  for (;;) {
+    if (draining_) co_return fail(Errc::cancelled, "pool draining");
+    for (const auto& held : entry.tunnels) {
+      if (held->tunnel->can_open(options_.streams_per_tunnel_max)) {
+        held->idle = false;
+        co_return held->tunnel.get();
+      }
+    }
+    if (!entry.dialing) break;
+    coro::WaitList::Place place(entry.changed);
+    const Status woken = co_await io::wait_event(loop_, place.event, deadline, cancel);
+    if (!woken) co_return std::unexpected(woken.error());
+  }
+  // Ours to dial. When it fails, whoever waits tries for itself: one by one, each within its own
+  // deadline.
+  entry.dialing = true;
+  auto dialled = co_await dialer_.dial(key, deadline, cancel);
+  entry.dialing = false;
+  entry.changed.notify_all();
+  if (!dialled) co_return std::unexpected(dialled.error());
+  entry.tunnels.push_back(std::make_unique<Held>());
+  Held* held = entry.tunnels.back().get();
+  held->tunnel = std::move(*dialled);
+  scope_.spawn(run_tunnel(key, held));
+  co_return held->tunnel.get();
+}
+
+coro::Task<void> Pool::run_tunnel(PoolKey key, Held* held) {
+  const Use use(*this, key);
+  co_await held->tunnel->run();
+  std::erase_if(use.entry.tunnels,
+                [held](const auto& candidate) { return candidate.get() == held; });
+}
+
+coro::Task<void> Pool::reap_idle() {
+  // A quarter of the limit: a tunnel lives at most that much longer than it should.
+  const Duration interval =
+      std::max<Duration>(options_.unused_release / 4, std::chrono::milliseconds(50));
+  for (;;) {
+    const Status slept =
+        co_await io::sleep_until(loop_, loop_.after(interval), &scope_.cancel_source());
+    if (!slept) co_return;
+    for (auto& [key, entry] : entries_) {
+      for (const auto& held : entry.tunnels) {
+        const bool idle = held->tunnel->streams() == 0;
+        if (idle && !held->idle) held->idle_since = loop_.now();
+        held->idle = idle;
+        if (idle && loop_.now() - held->idle_since >= options_.unused_release)
+          held->tunnel->drain();
+      }
+    }
+  }
+}
+
+void Pool::drop_if_unused(const PoolKey& key) {
+  const auto found = entries_.find(key);
+  if (found != entries_.end() && found->second.users == 0) entries_.erase(found);
+}
+
+std::size_t Pool::tunnels() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [key, entry] : entries_) count += entry.tunnels.size();
+  return count;
+}
+
+void Pool::drain() {
+  draining_ = true;
+  for (auto& [key, entry] : entries_) {
+    entry.changed.notify_all();
+    for (const auto& held : entry.tunnels) held->tunnel->drain();
+  }
+}
+
+coro::Task<void> Pool::stop() {
+  draining_ = true;
+  for (auto& [key, entry] : entries_) {
+    entry.changed.notify_all();
+    for (const auto& held : entry.tunnels) held->tunnel->close();
+  }
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+}  // namespace aquifer::hbone

@@ -1,0 +1,389 @@
+#include "common/hbone/tunnel.h"
+
+#include "common/base/log.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace aquifer::hbone {
+namespace {
+
+// As the peer's: a ping every 10 s, and the connection is given up when one is not answered for 20
+// s.
+constexpr auto kPingInterval = std::chrono::seconds(10);
+constexpr int kPingsUnansweredMax = 2;
+// The ping that ends the first step of a graceful shutdown; the others count up from 1.
+constexpr std::uint64_t kDrainPing = ~std::uint64_t{0};
+// Plaintext of one receive is opened into here before it is parsed, so that a frame of several
+// records reaches its application in one piece. One per loop thread: nothing in it lives across a
+// suspension.
+constexpr std::size_t kScratchBytes = 160 * 1024;
+// The farewell of a drained connection: the peer's FIN after ours. Then it is closed all the same.
+constexpr auto kFarewell = std::chrono::seconds(2);
+
+MutableBytes scratch() {
+  thread_local const auto memory = std::make_unique<std::uint8_t[]>(kScratchBytes);
+  return {memory.get(), kScratchBytes};
+}
+
+const SessionConfig& config_of(Role role) noexcept {
+  return role == Role::client ? SessionConfig::client() : SessionConfig::server();
+}
+
+}  // namespace
+
+Tunnel::Tunnel(std::unique_ptr<io::Socket> socket, tls::SecuredConnection secured, Role role,
+               io::Account& account, ServeConnect serve)
+    : socket_(std::move(socket)),
+      loop_(socket_->loop()),
+      account_(account),
+      serve_(std::move(serve)),
+      records_(std::move(secured.records)),
+      unread_(std::move(secured.unread)),
+      peer_(std::move(secured.peer)),
+      session_(config_of(role), plain_, *this) {
+  account_.queue_owners.push_back(this);
+}
+
+Tunnel::~Tunnel() {
+  AQUIFER_ASSERT(streams_ == 0);
+  std::erase(account_.queue_owners, static_cast<io::QueueOwner*>(this));
+}
+
+coro::Task<void> Tunnel::run() {
+  session_.start();
+  request_flush();
+  scope_.spawn(write_loop());
+  scope_.spawn(keep_alive());
+  co_await read_loop();
+  ended_ = true;
+  fail_streams();
+  while (streams_ > 0) {
+    const Status woken = co_await streams_gone_.wait();
+    AQUIFER_ASSERT(woken.has_value());
+  }
+  scope_.cancel();
+  co_await scope_.join();
+}
+
+coro::Task<void> Tunnel::read_loop() {
+  io::Buffer received = std::move(unread_);
+  for (;;) {
+    if (!received.empty()) {
+      const Status fed = feed(received.view());
+      received.release();
+      serve_requests();
+      enforce_budget();
+      if (!fed) {
+        // What the session queued (GOAWAY with the reason) is worth one try; nobody waits for the
+        // peer to read it.
+        if (seal_plain() && !sealed_.empty()) std::ignore = socket_->try_send(sealed_.front());
+        log::debug("hbone::tunnel", "tunnel ended: {}", fed.error().message());
+        co_return;
+      }
+    }
+    if (records_->peer_closed()) co_return;
+    auto more = co_await socket_->recv(UINT32_MAX, Deadline::never(), &reading_);
+    if (!more || more->empty()) co_return;
+    received = std::move(*more);
+  }
+}
+
+Status Tunnel::feed(ByteView ciphertext) {
+  const MutableBytes plain = scratch();
+  std::size_t held = 0;
+  bool more = true;
+  while (more) {
+    TRY(const std::size_t opened, records_->open(ciphertext, plain.subspan(held), sealed_));
+    held += opened;
+    more = opened > 0;
+    // A record is at most 16 KiB: with less room than that the rest waits for the next turn.
+    if (held > 0 && (!more || plain.size() - held < 16 * 1024 + 256)) {
+      TRY_VOID(session_.receive(plain.first(held), loop_.now()));
+      held = 0;
+    }
+  }
+  if (!plain_.empty() || !sealed_.empty()) request_flush();
+  return {};
+}
+
+void Tunnel::serve_requests() {
+  // A handler may run up to its first wait here; requests that come meanwhile are served in the
+  // next turn.
+  std::vector<PendingRequest> requests;
+  requests.swap(requests_);
+  for (PendingRequest& pending : requests) {
+    scope_.spawn(serve_(std::move(pending.stream), std::move(pending.request)));
+  }
+}
+
+coro::Task<void> Tunnel::write_loop() {
+  // Enough pieces for one call: the queue mark in blocks, and a margin.
+  std::array<iovec, 16> pieces{};
+  for (;;) {
+    const Status sealed = seal_plain();
+    if (sealed_.empty() || !sealed) {
+      if (!sealed) close();
+      if (farewell_ && !farewell_said_) {
+        farewell_said_ = true;
+        std::ignore = records_->close_notify(sealed_);
+        continue;
+      }
+      if (farewell_said_) std::ignore = socket_->shutdown_write();
+      const Status woken = co_await want_write_.wait(&scope_.cancel_source());
+      if (!woken) co_return;
+      continue;
+    }
+    const std::size_t count = sealed_.gather(pieces);
+    const auto sent = socket_->try_send(std::span(pieces).first(count));
+    if (!sent) {
+      close();
+      sealed_.clear();
+      continue;
+    }
+    sealed_.consume(*sent);
+    if (has_room()) wake_waiters();
+    if (*sent > 0) continue;
+    const Status ready = co_await socket_->writable(Deadline::never(), &scope_.cancel_source());
+    if (!ready) co_return;
+  }
+}
+
+Status Tunnel::seal_plain() {
+  while (!plain_.empty()) {
+    const ByteView piece = plain_.front();
+    TRY_VOID(records_->seal(std::span(&piece, 1), sealed_));
+    plain_.consume(piece.size());
+  }
+  return {};
+}
+
+Status Tunnel::send_data(Stream& stream, io::Buffer bytes) {
+  TRY_VOID(session_.write_data_header(stream, bytes, EndStream::no));
+  request_flush();
+  if (bytes.size() <= kPackMax) {
+    plain_.append(bytes.view());
+    return {};
+  }
+  TRY_VOID(seal_plain());
+  const ByteView piece = bytes.view();
+  return records_->seal(std::span(&piece, 1), sealed_);
+}
+
+coro::Task<void> Tunnel::keep_alive() {
+  int unanswered = 0;
+  for (;;) {
+    const Status slept =
+        co_await io::sleep_until(loop_, loop_.after(kPingInterval), &scope_.cancel_source());
+    if (!slept) co_return;
+    unanswered = ping_acked_ && session_.settings_acked() ? 0 : unanswered + 1;
+    if (unanswered >= kPingsUnansweredMax) {
+      log::warn("hbone::tunnel", "HBONE ping timeout");
+      close();
+      co_return;
+    }
+    ping_acked_ = false;
+    session_.ping(++ping_sent_);
+    request_flush();
+  }
+}
+
+void Tunnel::drain() {
+  if (draining_) return;
+  draining_ = true;
+  if (session_.role() == Role::server) {
+    // Two steps (RFC 9113 section 6.8): streams that are under way when the peer hears the first
+    // are still taken; the answer to this ping says that none is under way any more.
+    session_.announce_shutdown();
+    session_.ping(kDrainPing);
+    request_flush();
+  }
+  farewell_if_idle();
+}
+
+void Tunnel::farewell_if_idle() {
+  const bool nothing_comes = session_.role() == Role::client || session_.goaway_sent();
+  if (draining_ && nothing_comes && streams_ == 0 && !ended_) begin_farewell();
+}
+
+void Tunnel::begin_farewell() {
+  if (farewell_) return;
+  farewell_ = true;
+  request_flush();
+  scope_.spawn(close_later());
+}
+
+coro::Task<void> Tunnel::close_later() {
+  std::ignore = co_await io::sleep_until(loop_, loop_.after(kFarewell), &scope_.cancel_source());
+  close();
+}
+
+void Tunnel::close() {
+  reading_.cancel();
+}
+
+bool Tunnel::can_open(std::size_t streams_max) const noexcept {
+  return !ended_ && !draining_ && session_.open_streams() < streams_max && session_.can_open();
+}
+
+coro::Task<Result<std::unique_ptr<TunnelStream>>> Tunnel::open(ConnectRequest request,
+                                                               Deadline deadline,
+                                                               coro::CancelSource* cancel) {
+  if (ended_ || draining_)
+    co_return std::unexpected(Error(Errc::closed, "tunnel ended").retryable());
+  auto stream = std::unique_ptr<TunnelStream>(new TunnelStream(*this, nullptr));
+  CO_TRY(stream->stream_, session_.open(request, stream.get()));
+  request_flush();
+  while (stream->response_ == nullptr && !stream->failed_) {
+    const Status woken = co_await io::wait_event(loop_, stream->readable_, deadline, cancel);
+    if (!woken) co_return std::unexpected(woken.error());
+  }
+  if (stream->response_ == nullptr) co_return std::unexpected(*stream->failed_);
+  if (!stream->response_->ok()) {
+    co_return std::unexpected(Error(Errc::http_status, ErrorSource::upstream, "opening the stream")
+                                  .with_detail(stream->response_->status));
+  }
+  co_return std::move(stream);
+}
+
+// --- events: they record and mark ready, nothing runs from inside the session
+// -------------------------------------
+
+void Tunnel::on_request(Stream& stream, ConnectRequest&& request) {
+  auto owned = std::unique_ptr<TunnelStream>(new TunnelStream(*this, &stream));
+  stream.user = owned.get();
+  requests_.push_back({std::move(owned), std::move(request)});
+}
+
+void Tunnel::on_response(Stream& stream, ConnectResponse&& response) {
+  auto* owner = static_cast<TunnelStream*>(stream.user);
+  if (owner == nullptr) return;
+  owner->response_ = std::make_unique<ConnectResponse>(std::move(response));
+  owner->readable_.notify();
+}
+
+std::size_t Tunnel::on_data(Stream& stream, ByteView payload) {
+  auto* owner = static_cast<TunnelStream*>(stream.user);
+  if (owner == nullptr || owner->failed_) return payload.size();
+  std::size_t taken = 0;
+  if (owner->sink_ != nullptr && owner->inbox_.empty()) taken = owner->sink_->deliver(payload);
+  if (taken == payload.size()) return taken;
+  const ByteView rest = payload.subspan(taken);
+  owner->inbox_.append(io::Buffer::copy_of(rest));
+  account_.queued_bytes += rest.size();
+  owner->readable_.notify();
+  return taken;
+}
+
+void Tunnel::on_end_stream(Stream& stream) {
+  if (auto* owner = static_cast<TunnelStream*>(stream.user)) owner->readable_.notify();
+}
+
+void Tunnel::on_reset(Stream& stream, ErrorCode code) {
+  auto* owner = static_cast<TunnelStream*>(stream.user);
+  if (owner == nullptr) return;
+  Error error(Errc::connection_reset, ErrorSource::upstream, "stream reset by the peer");
+  owner->fail(code == ErrorCode::refused_stream ? error.retryable() : error);
+}
+
+void Tunnel::on_window(Stream& stream) {
+  if (auto* owner = static_cast<TunnelStream*>(stream.user)) owner->writable_.notify();
+}
+
+void Tunnel::on_connection_window() {
+  session_.for_each_stream([](Stream& stream) {
+    if (auto* owner = static_cast<TunnelStream*>(stream.user)) owner->writable_.notify();
+  });
+}
+
+void Tunnel::on_goaway(std::uint32_t, ErrorCode) {
+  draining_ = true;
+  farewell_if_idle();
+}
+
+void Tunnel::on_ping_ack(std::uint64_t opaque) {
+  if (opaque == kDrainPing) {
+    session_.go_away(ErrorCode::no_error);
+    farewell_if_idle();
+    return;
+  }
+  ping_acked_ = ping_acked_ || opaque == ping_sent_;
+}
+
+// --- for the streams
+// --------------------------------------------------------------------------------------------------
+
+void Tunnel::wait_for_room(TunnelStream& stream) {
+  room_waiters_.push_back(&stream);
+}
+
+void Tunnel::forget_waiter(TunnelStream& stream) noexcept {
+  std::erase(room_waiters_, &stream);
+}
+
+void Tunnel::wake_waiters() noexcept {
+  if (sealed_.empty()) {
+    // No send will follow that could wake the rest: all of them look again.
+    while (!room_waiters_.empty()) wake_first_waiter();
+    return;
+  }
+  // In the order they came: each adds at most one chunk, then waits behind the others again.
+  const std::size_t room = kQueueMark - (sealed_.size() + plain_.size());
+  std::size_t wakes = 1 + room / (64 * 1024);
+  while (wakes-- > 0 && !room_waiters_.empty()) wake_first_waiter();
+}
+
+void Tunnel::wake_first_waiter() noexcept {
+  TunnelStream* next = room_waiters_.front();
+  room_waiters_.pop_front();
+  next->waits_for_room_ = false;
+  next->writable_.notify();
+}
+
+void Tunnel::took_from_inbox(Stream& stream, std::size_t bytes) {
+  account_.queued_bytes -= bytes;
+  session_.drained(stream, bytes, loop_.now());
+  if (!plain_.empty()) request_flush();
+}
+
+void Tunnel::enforce_budget() {
+  while (session_.under_pressure() && session_.largest_undrained() != nullptr) shed_largest();
+  account_.enforce_budget();
+}
+
+std::size_t Tunnel::largest_queue() noexcept {
+  const Stream* largest = session_.largest_undrained();
+  return largest == nullptr ? 0 : largest->undrained();
+}
+
+void Tunnel::shed_largest() noexcept {
+  Stream& largest = *session_.largest_undrained();
+  auto& owner = *static_cast<TunnelStream*>(largest.user);
+  log::warn("hbone::tunnel", "stream of {} reset: its application leaves {} bytes unread",
+            account_.name, owner.inbox_.size());
+  session_.reset(largest, ErrorCode::enhance_your_calm);
+  request_flush();
+  const std::size_t queued = owner.inbox_.size();
+  owner.inbox_.clear();
+  took_from_inbox(largest, queued);
+  owner.fail(Error(Errc::limit, ErrorSource::downstream, "too many bytes that nobody reads"));
+}
+
+void Tunnel::fail_streams() {
+  requests_.clear();
+  session_.for_each_stream([](Stream& stream) {
+    if (auto* owner = static_cast<TunnelStream*>(stream.user)) {
+      owner->fail(Error(Errc::connection_reset, ErrorSource::upstream, "tunnel ended").retryable());
+    }
+  });
+}
+
+void Tunnel::stream_gone() noexcept {
+  --streams_;
+  if (streams_ > 0) return;
+  streams_gone_.notify();
+  farewell_if_idle();
+}
+
+}  // namespace aquifer::hbone

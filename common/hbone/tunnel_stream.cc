@@ -1,0 +1,109 @@
+#include "common/hbone/tunnel_stream.h"
+
+#include "common/hbone/tunnel.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace aquifer::hbone {
+namespace {
+
+// What a copy may read at once for this stream: one large receive, which is then one frame and 8
+// full records.
+constexpr std::size_t kAllowance = 8 * 16384 - kFrameHeaderBytes;
+
+}  // namespace
+
+TunnelStream::TunnelStream(Tunnel& tunnel, Stream* stream) noexcept
+    : tunnel_(tunnel), stream_(stream) {
+  ++tunnel_.streams_;
+}
+
+TunnelStream::~TunnelStream() {
+  if (waits_for_room_) tunnel_.forget_waiter(*this);
+  if (stream_ != nullptr) {
+    tunnel_.account_.queued_bytes -= inbox_.size();
+    stream_->user = nullptr;
+    tunnel_.session_.release(*stream_);
+    tunnel_.request_flush();
+  }
+  tunnel_.stream_gone();
+}
+
+Status TunnelStream::accept(const ConnectResponse& response) {
+  TRY_VOID(tunnel_.session_.respond(*stream_, response));
+  tunnel_.request_flush();
+  return {};
+}
+
+void TunnelStream::refuse(int status) {
+  // A stream that is over already needs no answer.
+  std::ignore = tunnel_.session_.refuse(*stream_, status);
+  tunnel_.request_flush();
+}
+
+coro::Task<Result<std::size_t>> TunnelStream::writable(coro::CancelSource* cancel) {
+  for (;;) {
+    if (failed_) co_return std::unexpected(*failed_);
+    const std::size_t window = tunnel_.session_.send_window(*stream_);
+    if (window > 0 && tunnel_.has_room()) co_return std::min(window, kAllowance);
+    if (window > 0 && !waits_for_room_) {
+      waits_for_room_ = true;
+      tunnel_.wait_for_room(*this);
+    }
+    const Status woken = co_await writable_.wait(cancel);
+    if (!woken) co_return std::unexpected(woken.error());
+  }
+}
+
+Status TunnelStream::write(io::Buffer bytes) {
+  if (failed_) return std::unexpected(*failed_);
+  return tunnel_.send_data(*stream_, std::move(bytes));
+}
+
+coro::Task<Result<io::Buffer>> TunnelStream::read(std::size_t bytes_max,
+                                                  coro::CancelSource* cancel) {
+  for (;;) {
+    if (!inbox_.empty()) {
+      io::Buffer piece = inbox_.take(bytes_max);
+      tunnel_.took_from_inbox(*stream_, piece.size());
+      co_return std::move(piece);
+    }
+    if (failed_) co_return std::unexpected(*failed_);
+    if (stream_->remote_ended()) co_return io::Buffer();
+    const Status woken = co_await readable_.wait(cancel);
+    if (!woken) co_return std::unexpected(woken.error());
+  }
+}
+
+Status TunnelStream::shutdown_write() {
+  if (failed_) return std::unexpected(*failed_);
+  tunnel_.session_.end(*stream_);
+  tunnel_.request_flush();
+  return {};
+}
+
+void TunnelStream::abort() noexcept {
+  if (failed_) return;
+  // RFC 9113 section 8.5: an error of the TCP connection behind a CONNECT is a stream error of this
+  // type.
+  tunnel_.session_.reset(*stream_, ErrorCode::connect_error);
+  tunnel_.request_flush();
+  fail(Error(Errc::closed, ErrorSource::internal, "aborted"));
+}
+
+coro::Task<Error> TunnelStream::failure(coro::CancelSource* cancel) {
+  while (!failed_) {
+    const Status woken = co_await readable_.wait(cancel);
+    if (!woken) co_return woken.error();
+  }
+  co_return *failed_;
+}
+
+void TunnelStream::fail(Error error) noexcept {
+  if (!failed_) failed_ = error;
+  readable_.notify();
+  writable_.notify();
+}
+
+}  // namespace aquifer::hbone

@@ -1,0 +1,65 @@
+// ByteStream: what a connection looks like to whoever copies between two of them. A TCP socket and
+// a stream of a tunnel are both one, so the copy knows neither.
+#pragma once
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/coro/cancel.h"
+#include "common/coro/task.h"
+#include "common/io/buffer.h"
+
+#include <cstddef>
+
+namespace aquifer::io {
+
+/// Somebody who takes bytes at once, without a coroutine in between: the hot path of a copy.
+class DirectSink {
+ public:
+  /// Takes a prefix of `bytes` (possibly none) and returns its length. Called from inside the
+  /// source's read: must not call back into it, nor resume anybody.
+  virtual std::size_t deliver(ByteView bytes) noexcept = 0;
+
+ protected:
+  ~DirectSink() = default;
+};
+
+/// One loop, one reader and one writer at a time. An abandoned stream is reset by its destructor.
+class ByteStream {
+ public:
+  ByteStream() = default;
+  ByteStream(const ByteStream&) = delete;
+  ByteStream& operator=(const ByteStream&) = delete;
+  virtual ~ByteStream() = default;
+
+  /// Waits until write() may be called, and returns how many bytes it may be given (at least one).
+  /// This is where back-pressure acts: a copy asks it before it reads, so a stalled side holds no
+  /// buffer.
+  [[nodiscard]] virtual coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) = 0;
+
+  /// Takes at most what writable() allowed. Never waits; what the kernel does not take is kept.
+  [[nodiscard]] virtual Status write(Buffer bytes) = 0;
+
+  /// The next bytes, at most `bytes_max`; an empty buffer at the end of the stream.
+  [[nodiscard]] virtual coro::Task<Result<Buffer>> read(std::size_t bytes_max,
+                                                        coro::CancelSource* cancel) = 0;
+
+  /// After all that was written: tells the peer that nothing follows. Once, with nothing waiting in
+  /// write().
+  [[nodiscard]] virtual Status shutdown_write() = 0;
+
+  /// The peer is to see a failure, not an end. Reads and writes fail from now on.
+  virtual void abort() noexcept = 0;
+
+  /// Waits until the connection failed (reset by the peer, cut): what a copy does with a side whose
+  /// end it has read. Completes with the failure, or cancelled.
+  [[nodiscard]] virtual coro::Task<Error> failure(coro::CancelSource* cancel) = 0;
+
+  /// From now on bytes may be given to `sink` as they arrive, as long as none is waiting to be
+  /// read. Null ends it.
+  virtual void set_direct_sink(DirectSink*) noexcept {}
+
+  /// This stream as a sink, or null when it cannot take bytes without waiting.
+  [[nodiscard]] virtual DirectSink* as_sink() noexcept { return nullptr; }
+};
+
+}  // namespace aquifer::io

@@ -1,0 +1,37 @@
+// A TCP socket as a ByteStream.
+#pragma once
+
+#include "common/io/byte_stream.h"
+#include "common/io/chunk_queue.h"
+#include "common/io/socket.h"
+
+namespace aquifer::io {
+
+class SocketStream final : public ByteStream, DirectSink {
+ public:
+  SocketStream(Loop& loop, Fd fd) noexcept : socket_(loop, std::move(fd)) {}
+
+  [[nodiscard]] coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override;
+  [[nodiscard]] Status write(Buffer bytes) override;
+  [[nodiscard]] coro::Task<Result<Buffer>> read(std::size_t bytes_max,
+                                                coro::CancelSource* cancel) override;
+  [[nodiscard]] Status shutdown_write() override;
+  void abort() noexcept override;
+  [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
+  [[nodiscard]] DirectSink* as_sink() noexcept override { return this; }
+  std::size_t deliver(ByteView bytes) noexcept override;
+
+  [[nodiscard]] Socket& socket() noexcept { return socket_; }
+  /// Bytes given to write() that the kernel did not take yet: what a hand-over must carry on.
+  [[nodiscard]] const ChunkQueue& unsent() const noexcept { return unsent_; }
+
+ private:
+  // Given to a copy as its allowance: one large receive. What the kernel does not take of it is all
+  // we ever keep.
+  static constexpr std::size_t kAllowance = 128 * 1024;
+
+  Socket socket_;
+  ChunkQueue unsent_;
+};
+
+}  // namespace aquifer::io

@@ -1,0 +1,65 @@
+// The three HTTP ports of the node's proxy: admin (localhost:15000), metrics (15020), readiness
+// (15021). Control thread.
+#pragma once
+
+#include "common/admin/handlers.h"
+#include "common/admin/readiness.h"
+#include "common/admin/router.h"
+#include "common/admin/server.h"
+#include "config/ca/cert_manager.h"
+#include "ztunnel/mesh_watch.h"
+#include "ztunnel/pod_supervisor.h"
+#include "ztunnel/settings.h"
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace aquifer::ztunnel {
+
+class AdminPages {
+ public:
+  struct Parts {
+    io::Loop& loop;
+    const Settings& settings;
+    telemetry::Registry& registry;
+    const MeshWatch& mesh;
+    const ca::CertManager& certs;
+    const PodSupervisor& supervisor;
+    std::function<void()> quit;
+  };
+  explicit AdminPages(Parts parts);
+  AdminPages(const AdminPages&) = delete;
+  AdminPages& operator=(const AdminPages&) = delete;
+
+  /// Opens the ports: a sentence that names the one that cannot be had.
+  [[nodiscard]] std::expected<void, std::string> listen();
+  /// Runs until stop().
+  [[nodiscard]] coro::Task<void> serve();
+  [[nodiscard]] coro::Task<void> stop();
+
+  void set_started() { starting_.done(); }
+  /// Not ready while pods that should be captured are not.
+  void set_pending_pods(std::size_t count);
+  void set_draining() { draining_ = readiness_.pending("draining"); }
+
+ private:
+  [[nodiscard]] std::expected<void, std::string> open(const IpAddress& address, std::uint16_t port,
+                                                      const admin::Router& router);
+  [[nodiscard]] std::string config_dump() const;
+
+  Parts parts_;
+  admin::Readiness readiness_;
+  admin::Readiness::Task starting_;
+  admin::Readiness::Task pending_pods_;
+  admin::Readiness::Task draining_;
+  admin::Router admin_routes_;
+  admin::Router metrics_routes_;
+  admin::Router readiness_routes_;
+  std::vector<std::unique_ptr<admin::AdminServer>> servers_;
+  coro::Scope running_;
+};
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,219 @@
+#include "ztunnel/app.h"
+
+#include "common/base/log.h"
+#include "common/telemetry/process_metrics.h"
+#include "ztunnel/version.h"
+
+#include <fmt/format.h>
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+namespace aquifer::ztunnel {
+namespace {
+
+constexpr const char* kTarget = "ztunnel";
+
+/// A proxy needs two descriptors per connection: whatever the hard limit allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Queues come and go in blocks of 130 KiB: from mmap each would cost a page fault per page, every
+/// time. What a burst took is returned by trim_memory().
+void tune_allocator() {
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
+
+}  // namespace
+
+int App::run(const Settings& settings) {
+  raise_descriptor_limit();
+  tune_allocator();
+  log::init(settings.log);
+  int code = 1;
+  {
+    // The control thread waits for files, signals and a few HTTP requests: epoll serves that with
+    // the least memory.
+    auto loop = io::Loop::create(io::BackendChoice::epoll);
+    if (!loop) {
+      fmt::print(stderr, "ztunnel: no event loop: {}\n", loop.error().message());
+    } else {
+      App app(settings);
+      if (const auto built = app.build(**loop); !built) {
+        fmt::print(stderr, "ztunnel: {}\n", built.error());
+      } else {
+        (*loop)->run(app.serve());
+        code = 0;
+      }
+      app.workers_.clear();
+    }
+  }
+  log::shutdown();
+  return code;
+}
+
+App::App(const Settings& settings)
+    : settings_(settings), traffic_(registry_), node_{settings_, registry_, traffic_} {
+  telemetry::observe_process(registry_);
+  telemetry::set_build(registry_, "ztunnel", settings_.version_tag);
+}
+
+std::expected<void, std::string> App::build(io::Loop& loop) {
+  loop_ = &loop;
+  auto signals = Signals::open();
+  if (!signals) return std::unexpected(signals.error().message());
+  signals_ = std::make_unique<Signals>(std::move(*signals));
+
+  auto mesh = MeshWatch::open(loop, settings_, registry_);
+  if (!mesh) return std::unexpected(mesh.error());
+  mesh_ = std::move(*mesh);
+
+  ca::EmbeddedCaOptions ca_options;
+  ca_options.directory = settings_.ca_dir;
+  ca_options.trust_domain = mesh_->snapshot()->mesh_config().trust_domain;
+  ca_options.leaf_lifetime = settings_.secret_ttl;
+  auto embedded = ca::EmbeddedCa::open(std::move(ca_options));
+  if (!embedded) return std::unexpected(embedded.error().text);
+  ca_ = std::move(*embedded);
+  for (const std::string& warning : ca_->warnings()) log::warn("ztunnel::ca", "{}", warning);
+
+  ca::CertManagerOptions cert_options;
+  auto records = tls::record_layer_from_environment();
+  if (!records) return std::unexpected(std::string("AQUIFER_TLS_RECORDS: write openssl or own"));
+  cert_options.contexts.records = *records;
+  certs_ = std::make_unique<ca::CertManager>(*ca_, std::move(cert_options));
+
+  for (std::uint32_t i = 0; i < settings_.workers; ++i) {
+    auto worker = WorkerThread::start(node_, fmt::format("worker-{}", i));
+    if (!worker) return std::unexpected(fmt::format("no worker: {}", worker.error().message()));
+    workers_.push_back(std::move(*worker));
+  }
+  const WorkerThread& first = *workers_.front();
+  if (first.fallback_reason()) {
+    log::warn(kTarget, "io_uring cannot be used ({}); using epoll",
+              first.fallback_reason()->message());
+  }
+  for (const io::BackendKind kind : {io::BackendKind::uring, io::BackendKind::epoll}) {
+    registry_.observe(telemetry::MetricKind::counter, "aquifer_io_operations",
+                      "Operations that the loops completed.", {{"backend", io::name_of(kind)}},
+                      [this, kind]() -> std::int64_t {
+                        std::int64_t sum = 0;
+                        for (const auto& worker : workers_) {
+                          if (worker->backend() == kind)
+                            sum += static_cast<std::int64_t>(worker->operations_completed());
+                        }
+                        return sum;
+                      });
+  }
+
+  supervisor_ = std::make_unique<PodSupervisor>(
+      PodSupervisor::Parts{loop, settings_, registry_, *certs_, workers_});
+  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{
+      loop, settings_, registry_, *mesh_, *certs_, *supervisor_, [this] { stop_asked_.notify(); }});
+  return admin_->listen();
+}
+
+coro::Task<void> App::serve() {
+  log::info(kTarget, "{} on node {}, {} workers, {}", version_line(), settings_.node,
+            workers_.size(), io::name_of(workers_.front()->backend()));
+  coro::CancelSource* cancel = &background_.cancel_source();
+  certs_->on_update([this](const ca::CertUpdate& update) {
+    for (const auto& worker : workers_) worker->apply(update);
+  });
+  supervisor_->on_change([this] {
+    admin_->set_pending_pods(supervisor_->pending());
+    pods_changed_.notify();
+  });
+  for (const auto& worker : workers_) worker->set_snapshot(mesh_->snapshot());
+  supervisor_->reconcile(*mesh_->snapshot());
+  admin_->set_started();
+
+  background_.spawn(
+      mesh_->run([this](const model::Store::Update& update) { on_mesh(update); }, cancel));
+  background_.spawn(tick_certificates());
+  background_.spawn(check_pods());
+  background_.spawn(admin_->serve());
+  background_.spawn(wait_for_stop());
+  const Status stopped = co_await stop_asked_.wait();
+  AQUIFER_ASSERT(stopped.has_value());
+  co_await stop_in_order();
+  co_await admin_->stop();
+  background_.cancel();
+  co_await background_.join();
+}
+
+void App::on_mesh(const model::Store::Update& update) {
+  for (const auto& worker : workers_) worker->set_snapshot(update.after);
+  supervisor_->reconcile(*update.after);
+}
+
+coro::Task<void> App::stop_in_order() {
+  log::info(kTarget, "draining for at most {} ms",
+            std::chrono::duration_cast<std::chrono::milliseconds>(settings_.termination_deadline)
+                .count());
+  admin_->set_draining();
+  supervisor_->drain();
+  const Deadline deadline = loop_->after(settings_.termination_deadline);
+  while (supervisor_->live() > 0) {
+    const Status woken = co_await io::wait_event(*loop_, pods_changed_, deadline);
+    if (woken) continue;
+    log::warn(kTarget, "drain duration expired with pending connections, forcefully shutting down");
+    supervisor_->cut();
+    break;
+  }
+  while (supervisor_->live() > 0) {
+    const Status woken = co_await pods_changed_.wait();
+    AQUIFER_ASSERT(woken.has_value());
+  }
+}
+
+coro::Task<void> App::wait_for_stop() {
+  coro::CancelSource* cancel = &background_.cancel_source();
+  bool asked = false;
+  for (;;) {
+    const auto number = co_await signals_->next(*loop_, cancel);
+    if (!number) break;
+    // A second one says that the operator does not want to wait.
+    if (asked) supervisor_->cut();
+    asked = true;
+    stop_asked_.notify();
+  }
+  signals_->forget(*loop_);
+}
+
+coro::Task<void> App::check_pods() {
+  coro::CancelSource* cancel = &background_.cancel_source();
+  for (;;) {
+    const Status slept =
+        co_await io::sleep_until(*loop_, loop_->after(PodSupervisor::kCheckInterval), cancel);
+    if (!slept) co_return;
+    supervisor_->check();
+    // Memory of a burst goes back to the system while nothing happens, not while a connection
+    // waits.
+    ::malloc_trim(1 << 20);
+  }
+}
+
+coro::Task<void> App::tick_certificates() {
+  coro::CancelSource* cancel = &background_.cancel_source();
+  for (;;) {
+    const tls::WallTime next = certs_->tick();
+    const auto pause = std::max<tls::WallClock::duration>(next - tls::WallClock::now(),
+                                                          std::chrono::milliseconds(10));
+    const Deadline deadline = loop_->after(std::chrono::duration_cast<Duration>(pause));
+    const Status slept = co_await io::sleep_until(*loop_, deadline, cancel);
+    if (!slept) co_return;
+  }
+}
+
+}  // namespace aquifer::ztunnel

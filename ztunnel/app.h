@@ -1,0 +1,58 @@
+// App: `ztunnel proxy`. Builds the parts, runs the control thread's loop, and takes everything down
+// in order.
+#pragma once
+
+#include "common/coro/scope.h"
+#include "common/io/loop.h"
+#include "common/telemetry/metrics.h"
+#include "common/telemetry/traffic_metrics.h"
+#include "config/ca/cert_manager.h"
+#include "config/ca/embedded_ca.h"
+#include "ztunnel/admin_pages.h"
+#include "ztunnel/mesh_watch.h"
+#include "ztunnel/pod_supervisor.h"
+#include "ztunnel/settings.h"
+#include "ztunnel/signals.h"
+#include "ztunnel/worker_thread.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace aquifer::ztunnel {
+
+class App {
+ public:
+  /// Runs until SIGTERM, SIGINT or /quitquitquit. Returns the exit code; what was wrong is on
+  /// standard error.
+  [[nodiscard]] static int run(const Settings& settings);
+
+ private:
+  explicit App(const Settings& settings);
+  /// The parts that may fail: a sentence for standard error, or nothing.
+  [[nodiscard]] std::expected<void, std::string> build(io::Loop& loop);
+  [[nodiscard]] coro::Task<void> serve();
+  [[nodiscard]] coro::Task<void> wait_for_stop();
+  [[nodiscard]] coro::Task<void> stop_in_order();
+  [[nodiscard]] coro::Task<void> check_pods();
+  [[nodiscard]] coro::Task<void> tick_certificates();
+  void on_mesh(const model::Store::Update& update);
+
+  const Settings& settings_;
+  telemetry::Registry registry_;
+  telemetry::TrafficMetrics traffic_;
+  Node node_;
+  io::Loop* loop_ = nullptr;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<MeshWatch> mesh_;
+  std::unique_ptr<ca::EmbeddedCa> ca_;
+  std::unique_ptr<ca::CertManager> certs_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::unique_ptr<PodSupervisor> supervisor_;
+  std::unique_ptr<AdminPages> admin_;
+  coro::Event pods_changed_;
+  coro::Event stop_asked_;
+  coro::Scope background_;
+};
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,44 @@
+// What outbound and inbound connections do alike: telling who the two ends are, and preparing
+// sockets.
+#pragma once
+
+#include "common/base/address.h"
+#include "common/base/spiffe.h"
+#include "common/telemetry/connection_record.h"
+#include "config/model/service.h"
+#include "config/model/workload.h"
+#include "ztunnel/worker.h"
+
+#include <memory>
+#include <string>
+
+namespace aquifer::ztunnel {
+
+/// One end of a connection: the record, and the identity if mutual TLS proved it (null if not).
+struct End {
+  model::WorkloadPtr workload;
+  std::shared_ptr<const SpiffeId> proven;
+};
+
+/// Everything the telemetry of a connection is made from.
+struct ConnectionFacts {
+  telemetry::Direction direction = telemetry::Direction::outbound;
+  SocketAddress source_address;
+  SocketAddress destination_address;  ///< the next hop
+  std::string hbone_address;          ///< `:authority`, empty without a tunnel
+  End source;
+  End destination;
+  model::ServicePtr service;
+};
+
+/// Opens the record: counts, and logs at debug. Told how it ended, it writes the access-log line.
+[[nodiscard]] telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& facts);
+
+/// The `baggage` header that describes `workload`.
+[[nodiscard]] std::string baggage_of(const model::Workload& workload);
+
+/// TCP_NODELAY, and keepalive as the operator wants it. Failures do not matter enough to end a
+/// connection.
+void tune_socket(int fd, const Settings& settings) noexcept;
+
+}  // namespace aquifer::ztunnel

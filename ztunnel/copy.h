@@ -1,0 +1,62 @@
+// Copy: bytes between two streams in both directions, half closes and resets passed on, until both
+// directions ended. One loop; lives in the frame of the connection it serves.
+#pragma once
+
+#include "common/coro/cancel.h"
+#include "common/coro/scope.h"
+#include "common/coro/task.h"
+#include "common/io/byte_stream.h"
+#include "common/telemetry/connection_record.h"
+
+#include <cstdint>
+
+namespace aquifer::ztunnel {
+
+/// How a copy ended. A reset by an application is an end like another, not an error of ours.
+enum class CopyEnd : std::uint8_t {
+  complete,   ///< both directions ended by their writers
+  reset,      ///< one side threw the connection away; the other was told so
+  cancelled,  ///< we were asked to end it
+};
+
+class Copy {
+ public:
+  /// `client` opened the connection. Bytes are counted in `record` as they go. All three outlive
+  /// the copy.
+  Copy(io::ByteStream& client, io::ByteStream& server, telemetry::ConnectionRecord& record) noexcept
+      : up_(client, server, Side::client, record), down_(server, client, Side::server, record) {}
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  /// Runs until both directions ended or `cancel` asks for the end. After `reset` and `cancelled`
+  /// both streams are aborted; the caller only destroys them.
+  [[nodiscard]] coro::Task<CopyEnd> run(coro::CancelSource& cancel);
+
+ private:
+  enum class Side : std::uint8_t { client, server };
+
+  struct Direction final : io::DirectSink {
+    Direction(io::ByteStream& f, io::ByteStream& t, Side s, telemetry::ConnectionRecord& r) noexcept
+        : from(f), to(t), record(r), source(s) {}
+    std::size_t deliver(ByteView bytes) noexcept override;
+    void count(std::size_t bytes) noexcept;
+
+    io::ByteStream& from;
+    io::ByteStream& to;
+    telemetry::ConnectionRecord& record;
+    io::DirectSink* sink = nullptr;
+    Side source;
+    bool ended = false;
+  };
+  coro::Task<void> pump(Direction& direction, Direction& other);
+  /// Until the source has ended (true) or the direction failed (false).
+  coro::Task<bool> move_bytes(Direction& direction);
+  void fail() noexcept;
+
+  Direction up_;
+  Direction down_;
+  CopyEnd end_ = CopyEnd::complete;
+  coro::Scope scope_;
+};
+
+}  // namespace aquifer::ztunnel

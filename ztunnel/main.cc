@@ -1,0 +1,107 @@
+// The program's command line. Each command is one function; what they do is elsewhere.
+#include "config/manifests/mesh_source.h"
+#include "ztunnel/app.h"
+#include "ztunnel/release.h"
+#include "ztunnel/settings.h"
+#include "ztunnel/version.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace aquifer;
+
+constexpr int kUsage = 2;
+constexpr int kFailure = 1;
+
+int usage(const std::string& text) {
+  fmt::print(stderr, "ztunnel: {}\n", text);
+  return kUsage;
+}
+
+int proxy(const ztunnel::Settings& settings) {
+  if (settings.mesh_path.empty()) {
+    return usage(
+        "no mesh: give --mesh PATH, a directory of Kubernetes manifests (istiod is not supported "
+        "yet)");
+  }
+  if (settings.node.empty()) return usage("no node: give --node NAME, or set NODE_NAME");
+  if (settings.ca_dir.empty())
+    return usage("no CA: give --ca-dir DIR, where the mesh's CA is or will be made");
+  return ztunnel::App::run(settings);
+}
+
+int check(const std::vector<std::string>& paths) {
+  bool good = true;
+  for (const std::string& path : paths) {
+    const auto loaded = manifests::load(path);
+    const auto& diagnostics = loaded ? loaded->warnings : loaded.error();
+    fmt::print(stderr, "{}", manifests::render(diagnostics));
+    good = good && loaded.has_value();
+    if (loaded) fmt::print("{}: {} objects in {} files\n", path, loaded->objects, loaded->files);
+  }
+  return good ? 0 : kFailure;
+}
+
+int version(bool json) {
+  fmt::print("{}\n", json ? ztunnel::version_json() : ztunnel::version_line());
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  auto environment = ztunnel::settings_from(ztunnel::process_environment());
+  if (!environment) return usage(environment.error());
+  ztunnel::Settings settings = std::move(*environment);
+
+  CLI::App app("The node proxy of an ambient service mesh.", "ztunnel");
+  app.require_subcommand(1);
+  CLI::App* proxy_command = app.add_subcommand("proxy", "run the node's proxy");
+  proxy_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
+  proxy_command->add_option("--node", settings.node, "name of this node (NODE_NAME)");
+  proxy_command->add_option("--ca-dir", settings.ca_dir, "directory of the embedded CA");
+  // Istio's DaemonSet says `proxy ztunnel`: words behind the command mean nothing.
+  proxy_command->allow_extras();
+
+  std::vector<std::string> paths;
+  CLI::App* check_command = app.add_subcommand("check", "read manifests and say what is wrong");
+  check_command->add_option("PATH", paths, "files or directories")->required();
+
+  CLI::App* release_command = app.add_subcommand("release", "take capture out of this node's pods");
+  release_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
+  release_command->add_option("--node", settings.node, "name of this node (NODE_NAME)");
+
+  bool json = false;
+  CLI::App* version_command = app.add_subcommand("version", "say what this build is");
+  version_command->add_flag("--json", json, "as JSON");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return usage(fmt::format("{}; see ztunnel --help", error.what()));
+  }
+  if (proxy_command->parsed()) return proxy(settings);
+  if (check_command->parsed()) return check(paths);
+  if (release_command->parsed()) return ztunnel::release_node(settings);
+  if (version_command->parsed()) return version(json);
+  return usage("no command; see ztunnel --help");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    // Only libraries throw, and only while starting.
+    fmt::print(stderr, "ztunnel: {}\n", error.what());
+    return kFailure;
+  }
+}

@@ -1,0 +1,92 @@
+#include "ztunnel/mesh_watch.h"
+
+#include "common/base/log.h"
+#include "common/io/readiness.h"
+
+#include <utility>
+
+namespace aquifer::ztunnel {
+namespace {
+
+constexpr const char* kTarget = "ztunnel::config";
+
+}  // namespace
+
+std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
+    io::Loop& loop, const Settings& settings, telemetry::Registry& registry) {
+  const std::vector<std::filesystem::path> paths{settings.mesh_path};
+  // The watch comes first: a change between it and the first load is then seen.
+  auto watcher = manifests::Watcher::open(paths, loop.now());
+  if (!watcher)
+    return std::unexpected(settings.mesh_path +
+                           ": cannot be watched: " + watcher.error().message());
+  manifests::LoadOptions options;
+  options.network = settings.network;
+  options.cluster_id = settings.cluster_id;
+  manifests::MeshSource source(paths, options);
+  auto loaded = source.load();
+  if (!loaded) return std::unexpected(manifests::render(loaded.error()));
+  auto watch = std::unique_ptr<MeshWatch>(
+      new MeshWatch(loop, std::move(*watcher), std::move(source), registry));
+  watch->take(std::move(*loaded), [](const model::Store::Update&) {});
+  return watch;
+}
+
+MeshWatch::MeshWatch(io::Loop& loop, manifests::Watcher watcher, manifests::MeshSource source,
+                     telemetry::Registry& registry)
+    : loop_(loop), watcher_(std::move(watcher)), source_(std::move(source)) {
+  channel_.fd = watcher_.fd();
+  loads_ = registry.counter("aquifer_config_loads", "Times the mesh was read and taken over.");
+  refusals_ = registry.counter("aquifer_config_refusals",
+                               "Times a changed mesh was refused and the last good one kept.");
+  in_force_ = registry.gauge("aquifer_config_current",
+                             "1 while the newest files are in force, 0 while they are refused.");
+}
+
+coro::Task<void> MeshWatch::run(Changed changed, coro::CancelSource* cancel) {
+  for (;;) {
+    io::Readable wait(loop_, channel_, watcher_.wake_at(), cancel);
+    const Status woken = co_await wait;
+    if (!woken && woken.error().code != Errc::timed_out) break;
+    watcher_.read_events(loop_.now());
+    if (!watcher_.take_due(loop_.now())) continue;
+    auto loaded = source_.load();
+    if (loaded) {
+      take(std::move(*loaded), changed);
+    } else {
+      refuse(loaded.error());
+    }
+  }
+  loop_.backend().forget(channel_);
+}
+
+void MeshWatch::take(manifests::LoadedMesh mesh, const Changed& changed) {
+  loads_.add();
+  in_force_.set(1);
+  if (!refusal_.empty()) log::info(kTarget, "the mesh is good again and in force");
+  refusal_.clear();
+  // Each warning is said once, when it first appears.
+  for (const manifests::Diagnostic& warning : mesh.warnings) {
+    if (std::ranges::find(warnings_, warning) == warnings_.end())
+      log::warn(kTarget, "{}", manifests::render(warning));
+  }
+  warnings_ = std::move(mesh.warnings);
+  const model::Store::Update update = store_.replace(mesh.state);
+  if (update.before == update.after) return;
+  log::info(kTarget, "mesh version {}: {} workloads, {} services", update.after->version(),
+            update.after->workload_count(), update.after->service_count());
+  changed(update);
+}
+
+void MeshWatch::refuse(const std::vector<manifests::Diagnostic>& diagnostics) {
+  refusals_.add();
+  in_force_.set(0);
+  std::string text = manifests::render(diagnostics);
+  if (text == refusal_) return;
+  refusal_ = std::move(text);
+  for (const manifests::Diagnostic& diagnostic : diagnostics)
+    log::error(kTarget, "{}", manifests::render(diagnostic));
+  log::error(kTarget, "the changed mesh is refused; the last good one stays in force");
+}
+
+}  // namespace aquifer::ztunnel

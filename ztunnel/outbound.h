@@ -1,0 +1,31 @@
+// Connections that a captured pod opens. On the pod's loop.
+#pragma once
+
+#include "common/hbone/pool.h"
+#include "config/model/resolve.h"
+#include "ztunnel/pod_context.h"
+#include "ztunnel/tunnel_dialer.h"
+
+namespace aquifer::ztunnel {
+
+class Outbound {
+ public:
+  explicit Outbound(PodContext& pod);
+  Outbound(const Outbound&) = delete;
+  Outbound& operator=(const Outbound&) = delete;
+
+  /// The life of one connection, from the accepted socket to its end.
+  [[nodiscard]] coro::Task<void> serve(Fd accepted);
+
+  [[nodiscard]] hbone::Pool& pool() noexcept { return pool_; }
+
+ private:
+  coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect(const model::ResolvedTarget& target,
+                                                              const SocketAddress& client,
+                                                              const model::Workload& source);
+  PodContext& pod_;
+  PodTunnelDialer dialer_;
+  hbone::Pool pool_;
+};
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,50 @@
+// One captured pod as its connections see it: who it is, where its namespace is, and how sockets
+// are made there. On the pod's loop.
+#pragma once
+
+#include "common/coro/scope.h"
+#include "common/io/account.h"
+#include "common/io/netns.h"
+#include "common/io/socket.h"
+#include "config/model/workload.h"
+#include "ztunnel/worker.h"
+
+#include <memory>
+#include <optional>
+
+namespace aquifer::ztunnel {
+
+/// May sockets of this pod take the client's address (IP_TRANSPARENT)?
+enum class Transparency : std::uint8_t { off, on };
+
+struct PodContext {
+  PodContext(Worker& w, model::WorkloadPtr workload,
+             std::shared_ptr<const io::NetworkNamespace> netns, Transparency transparency)
+      : worker(w), pod(std::move(workload)), space(std::move(netns)), transparent(transparency) {
+    account.name = pod->ns + "/" + pod->name;
+    account.queued_bytes_max = w.node.settings.pod_queue_bytes_max;
+  }
+
+  Worker& worker;
+  /// The newest record: replaced when the mesh changes it. A connection keeps the one it began
+  /// with.
+  model::WorkloadPtr pod;
+  std::shared_ptr<const io::NetworkNamespace> space;
+  Transparency transparent;
+  io::Account account;
+  /// Every connection of the pod; cancelling it cuts them.
+  coro::Scope connections;
+
+  /// A TCP socket in the pod's namespace, marked as the proxy's own, non-blocking, tuned.
+  [[nodiscard]] Result<Fd> tcp_socket(const IpAddress& towards) const;
+};
+
+/// Connects to an application, or to a destination outside the mesh, from the pod's namespace. With
+/// `as`, the application sees that address as its client's. The socket is the caller's to destroy.
+[[nodiscard]] coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(
+    PodContext& pod, SocketAddress to, std::optional<IpAddress> as);
+
+/// Dials end after this, as the peer's.
+inline constexpr auto kConnectTimeout = std::chrono::seconds(10);
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,87 @@
+#include "ztunnel/pod_proxy.h"
+
+#include <utility>
+
+namespace aquifer::ztunnel {
+namespace {
+
+// Between turning new connections away and closing a listener: handshakes that had begun arrive in
+// its queue within a round trip.
+constexpr auto kHandshakeGrace = std::chrono::milliseconds(500);
+// Other nodes learn of a release later than this one; until then they dial the tunnel's port.
+constexpr auto kReleaseHboneGrace = std::chrono::seconds(10);
+
+}  // namespace
+
+PodProxy::PodProxy(Worker& worker, model::WorkloadPtr pod,
+                   std::shared_ptr<const io::NetworkNamespace> space, PodListeners listeners)
+    : context_(worker, std::move(pod), std::move(space), listeners.transparent),
+      outbound_(context_),
+      inbound_(context_),
+      outbound_listener_(worker.loop, std::move(listeners.outbound)),
+      plaintext_listener_(worker.loop, std::move(listeners.plaintext)),
+      hbone_listener_(worker.loop, std::move(listeners.hbone)) {}
+
+coro::Task<void> PodProxy::run() {
+  accepting_.spawn(accept_loop(outbound_listener_, Kind::outbound));
+  accepting_.spawn(accept_loop(plaintext_listener_, Kind::plaintext));
+  accepting_.spawn(accept_loop(hbone_listener_, Kind::hbone));
+  co_await accepting_.join();
+  // No connection will come any more. Idle tunnels end now, the others with their last stream.
+  inbound_.drain();
+  outbound_.pool().drain();
+  co_await context_.connections.join();
+  co_await outbound_.pool().stop();
+}
+
+coro::Task<void> PodProxy::accept_loop(io::Listener& listener, Kind kind) {
+  for (;;) {
+    auto accepted = co_await listener.accept();
+    if (!accepted) co_return;
+    switch (kind) {
+      case Kind::outbound: context_.connections.spawn(outbound_.serve(std::move(*accepted))); break;
+      case Kind::plaintext:
+        context_.connections.spawn(inbound_.serve_plaintext(std::move(*accepted)));
+        break;
+      case Kind::hbone:
+        context_.connections.spawn(inbound_.serve_tunnel(std::move(*accepted)));
+        break;
+    }
+  }
+}
+
+coro::Task<void> PodProxy::stop_after(io::Listener& listener, Duration grace) {
+  io::Loop& loop = context_.worker.loop;
+  std::ignore = co_await io::sleep_until(loop, loop.after(grace), &accepting_.cancel_source());
+  co_await listener.stop();
+}
+
+void PodProxy::stop_all(Duration grace, Duration hbone_grace) {
+  if (stopping_) return;
+  stopping_ = true;
+  for (const io::Listener* listener :
+       {&outbound_listener_, &plaintext_listener_, &hbone_listener_}) {
+    steer_to_newest(listener->fd());
+  }
+  accepting_.spawn(stop_after(outbound_listener_, grace));
+  accepting_.spawn(stop_after(plaintext_listener_, grace));
+  accepting_.spawn(stop_after(hbone_listener_, hbone_grace));
+}
+
+void PodProxy::release() {
+  stop_all(kHandshakeGrace, kReleaseHboneGrace);
+}
+
+void PodProxy::drain() {
+  stop_all(kHandshakeGrace, kHandshakeGrace);
+  inbound_.drain();
+}
+
+void PodProxy::cut() {
+  stop_all(Duration::zero(), Duration::zero());
+  accepting_.cancel();
+  inbound_.cut();
+  context_.connections.cancel();
+}
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,57 @@
+// PodProxy: everything the node does for one captured pod, on the pod's loop, from its enrolment to
+// its release.
+#pragma once
+
+#include "common/io/listener.h"
+#include "ztunnel/inbound.h"
+#include "ztunnel/listeners.h"
+#include "ztunnel/outbound.h"
+#include "ztunnel/pod_context.h"
+
+namespace aquifer::ztunnel {
+
+class PodProxy {
+ public:
+  PodProxy(Worker& worker, model::WorkloadPtr pod,
+           std::shared_ptr<const io::NetworkNamespace> space, PodListeners listeners);
+  PodProxy(const PodProxy&) = delete;
+  PodProxy& operator=(const PodProxy&) = delete;
+
+  /// The life of the proxy: completes when its listeners are closed and its connections have ended.
+  [[nodiscard]] coro::Task<void> run();
+
+  /// The mesh changed the pod's record. Connections that are open keep the old one.
+  void update(model::WorkloadPtr pod) { context_.pod = std::move(pod); }
+
+  /// The pod left the mesh (its redirects are gone): no new plaintext or outbound connection,
+  /// tunnels are accepted for a while yet since other nodes hear of it later, open connections live
+  /// on.
+  void release();
+  /// The process ends: new connections go to its successor, those that are queued are served, open
+  /// ones live on.
+  void drain();
+  /// Ends everything now.
+  void cut();
+
+  [[nodiscard]] const PodContext& context() const noexcept { return context_; }
+  [[nodiscard]] std::size_t open_connections() const noexcept {
+    return context_.connections.running();
+  }
+
+ private:
+  enum class Kind : std::uint8_t { outbound, plaintext, hbone };
+  coro::Task<void> accept_loop(io::Listener& listener, Kind kind);
+  coro::Task<void> stop_after(io::Listener& listener, Duration grace);
+  void stop_all(Duration grace, Duration hbone_grace);
+
+  PodContext context_;
+  Outbound outbound_;
+  Inbound inbound_;
+  io::Listener outbound_listener_;
+  io::Listener plaintext_listener_;
+  io::Listener hbone_listener_;
+  bool stopping_ = false;
+  coro::Scope accepting_;
+};
+
+}  // namespace aquifer::ztunnel

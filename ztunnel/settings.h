@@ -1,0 +1,66 @@
+// What the operator asked for: flags over environment over defaults. Immutable once the program
+// runs, shared by all threads. Names, defaults and meanings of the environment are those of Istio's
+// ztunnel.
+#pragma once
+
+#include "common/base/address.h"
+#include "common/base/log.h"
+#include "common/hbone/pool.h"
+#include "common/io/loop.h"
+#include "common/io/socket_options.h"
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace aquifer::ztunnel {
+
+/// ENABLE_ORIG_SRC: is the client's address kept towards the application?
+enum class OriginalSource : std::uint8_t { automatic, required, off };
+
+struct Settings {
+  std::string mesh_path;  ///< --mesh
+  std::string node;       ///< --node, NODE_NAME
+  std::string ca_dir;     ///< --ca-dir
+
+  io::BackendChoice backend = io::BackendChoice::automatic;  ///< AQUIFER_IO
+  std::uint32_t workers = 2;                                 ///< ZTUNNEL_WORKER_THREADS
+  std::string network;                                       ///< NETWORK
+  std::string cluster_id = "Kubernetes";                     ///< CLUSTER_ID, ISTIO_META_CLUSTER_ID
+  std::uint32_t packet_mark = 0x539;                         ///< PACKET_MARK
+  OriginalSource original_source = OriginalSource::automatic;
+  bool ipv6 = true;               ///< IPV6_ENABLED
+  bool port_reuse = true;         ///< INPOD_PORT_REUSE
+  bool response_baggage = true;   ///< ENABLE_RESPONSE_BAGGAGE
+  bool keepalive_enabled = true;  ///< KEEPALIVE_ENABLED
+  io::Keepalive keepalive;        ///< KEEPALIVE_TIME, _INTERVAL, _RETRIES, USER_TIMEOUT_ENABLED
+  hbone::PoolOptions pool;        ///< POOL_MAX_STREAMS_PER_CONNECTION, POOL_UNUSED_RELEASE_TIMEOUT
+  Duration termination_deadline = std::chrono::seconds(5);  ///< CONNECTION_TERMINATION_DEADLINE
+  std::chrono::seconds secret_ttl{86400};                   ///< SECRET_TTL
+  std::uint16_t admin_port = 15000;
+  std::uint16_t stats_port = 15020;
+  std::uint16_t readiness_port = 15021;
+  std::string version_tag;  ///< ISTIO_META_ISTIO_VERSION
+  log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
+
+  /// Bytes received for one pod's applications and not read by them, past which the largest queue
+  /// is given up: four tunnels' worth. AQUIFER_POD_QUEUE_BYTES.
+  std::uint64_t pod_queue_bytes_max = std::uint64_t{64} << 20;
+};
+
+/// How a variable is read; tests give their own.
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+[[nodiscard]] Environment process_environment();
+
+/// The settings without flags, or one line that names the variable, its value and what would be
+/// right.
+[[nodiscard]] std::expected<Settings, std::string> settings_from(const Environment& environment);
+
+/// "5s", "1h", "24hrs", "300ms", "90": seconds without a unit. Positive.
+[[nodiscard]] Result<Duration> parse_duration(std::string_view text);
+
+}  // namespace aquifer::ztunnel

@@ -1,0 +1,33 @@
+// What one loop's proxies share: the loop's view of the mesh, its certificates, its random numbers.
+// Everything here is the loop's thread's alone; the control thread posts changes to it (app.cc).
+#pragma once
+
+#include "common/io/loop.h"
+#include "common/telemetry/traffic_metrics.h"
+#include "config/ca/loop_certs.h"
+#include "config/model/snapshot.h"
+#include "ztunnel/settings.h"
+
+#include <random>
+
+namespace aquifer::ztunnel {
+
+/// The same for all loops; outlives them. Its members are immutable or safe from any thread.
+struct Node {
+  const Settings& settings;
+  telemetry::Registry& registry;
+  telemetry::TrafficMetrics& traffic;
+};
+
+struct Worker {
+  Worker(io::Loop& l, const Node& n) : loop(l), node(n), random(std::random_device()()) {}
+
+  io::Loop& loop;
+  const Node& node;
+  /// Never null. A connection takes it once, decides with it, and does not mix two.
+  model::SnapshotPtr snapshot = std::make_shared<const model::Snapshot>();
+  ca::LoopCerts certs;
+  std::mt19937_64 random;
+};
+
+}  // namespace aquifer::ztunnel
