@@ -46,6 +46,7 @@ struct Handshake::State {
 
   Status attach(ssl_ctx_st* handle);
   [[nodiscard]] Error refused();
+  [[nodiscard]] Result<std::unique_ptr<RecordLayer>> take_records();
 };
 
 Status Handshake::State::attach(ssl_ctx_st* handle) {
@@ -76,6 +77,26 @@ Error Handshake::State::refused() {
   return take_tls_error(about_identity ? Errc::identity : Errc::tls, "TLS handshake")
       .from(check.role == PeerCheck::Role::server ? ErrorSource::downstream
                                                   : ErrorSource::upstream);
+}
+
+// Our own records start from the two secrets, and OpenSSL's connection goes: with it the peer's
+// certificates and all buffers.
+Result<std::unique_ptr<RecordLayer>> Handshake::State::take_records() {
+  if (records == RecordLayerKind::openssl) {
+    return std::make_unique<OpensslRecordLayer>(std::move(ssl), std::move(wire));
+  }
+  // Read-ahead is off, so nothing behind Finished can have been read; without this the first
+  // records would be lost.
+  if (SSL_has_pending(ssl.get()) != 0) return fail(Errc::internal, "TLS bytes left in OpenSSL");
+  RecordState start;
+  start.role = check.role == PeerCheck::Role::client ? TlsRole::client : TlsRole::server;
+  start.suite = SSL_CIPHER_get_id(SSL_get_current_cipher(ssl.get())) == TLS1_3_CK_AES_128_GCM_SHA256
+                    ? CipherSuite::aes_128_gcm_sha256
+                    : CipherSuite::aes_256_gcm_sha384;
+  const bool client = start.role == TlsRole::client;
+  start.write.secret = client ? secrets.client : secrets.server;
+  start.read.secret = client ? secrets.server : secrets.client;
+  return restore_record_layer(std::move(start));
 }
 
 Handshake::Handshake(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
@@ -141,8 +162,7 @@ Result<Established> Handshake::finish() {
   established.peer.cipher = SSL_get_cipher_name(ssl);
   established.peer.group = group_name(ssl);
   established.peer.alpn = "h2";
-  established.records =
-      std::make_unique<OpensslRecordLayer>(std::move(state.ssl), std::move(state.wire));
+  TRY(established.records, state.take_records());
   return established;
 }
 

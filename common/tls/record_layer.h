@@ -6,8 +6,11 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/io/chunk_queue.h"
+#include "common/tls/record_state.h"
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -39,8 +42,15 @@ class RecordLayer {
   /// goes on.
   [[nodiscard]] virtual Status close_notify(io::ChunkQueue& out) = 0;
 
+  /// The state to carry the connection on from elsewhere; this layer must not be used afterwards.
+  /// None where the layer cannot (OpenSSL's) or the connection has failed.
+  [[nodiscard]] virtual std::optional<RecordState> export_state() const { return std::nullopt; }
+
   /// "openssl" or "own": for metrics and tests.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 };
+
+/// Carries on from an exported state, with our own record layer.
+[[nodiscard]] Result<std::unique_ptr<RecordLayer>> restore_record_layer(RecordState state);
 
 }  // namespace aquifer::tls

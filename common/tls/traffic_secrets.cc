@@ -42,11 +42,6 @@ Secret secret_from_hex(std::string_view hex) noexcept {
 
 }  // namespace
 
-Secret::Secret(ByteView bytes) noexcept : size_(bytes.size()) {
-  AQUIFER_ASSERT(bytes.size() <= kBytesMax);
-  std::ranges::copy(bytes, bytes_.begin());
-}
-
 void record_secret(const SSL* ssl, const char* line) noexcept {
   auto* secrets = static_cast<TrafficSecrets*>(SSL_get_ex_data(ssl, secrets_index()));
   if (secrets == nullptr) return;
