@@ -79,27 +79,35 @@ bool OpensslRecordLayer::write(ByteView piece) noexcept {
          written == piece.size();
 }
 
+Error OpensslRecordLayer::fail_for_good(const char* what) {
+  failure_ = take_tls_error(Errc::tls, what);
+  failure_text_ = last_tls_error_text();
+  return *failure_;
+}
+
+Error OpensslRecordLayer::failed_before() const {
+  set_tls_error_text(failure_text_);
+  return *failure_;
+}
+
 Status OpensslRecordLayer::seal(std::span<const ByteView> plaintext, io::ChunkQueue& out) {
   if (closed_) return fail(Errc::closed, "sealing after close_notify");
-  if (broken_) return fail(Errc::tls, "sealing after a TLS error");
+  if (failure_) return fail(failed_before());
   clear_tls_errors();
   const WireCall call(*wire_, {}, out);
   RecordCutter cutter(plaintext);
   while (!cutter.done()) {
     if (write(cutter.next())) continue;
-    broken_ = true;
-    return fail(take_tls_error(Errc::tls, "sealing TLS records"));
+    return fail(fail_for_good("sealing TLS records"));
   }
   return {};
 }
 
 Result<std::size_t> OpensslRecordLayer::open(ByteView& ciphertext, MutableBytes plaintext,
                                              io::ChunkQueue& reply) {
-  if (broken_) return fail(Errc::tls, "opening after a TLS error");
-  if (peer_closed_) {
-    ciphertext = {};
-    return 0;
-  }
+  if (peer_closed_ || failure_) ciphertext = {};
+  if (failure_) return fail(failed_before());
+  if (peer_closed_) return 0;
   clear_tls_errors();
   const WireCall call(*wire_, ciphertext, reply);
   std::size_t total = 0;
@@ -118,26 +126,24 @@ Result<std::size_t> OpensslRecordLayer::open(ByteView& ciphertext, MutableBytes 
       ciphertext = {};
       return total;
     }
-    broken_ = true;
     ciphertext = {};
-    // What came whole before the broken record was authentic: give it first, the error with the
-    // next call.
+    const Error error = fail_for_good("opening TLS records");
+    // What came whole before the broken record was authentic: give it first, the error next time.
     if (total > 0) return total;
-    return fail(take_tls_error(Errc::tls, "opening TLS records"));
+    return fail(error);
   }
   ciphertext = call.rest();
   return total;
 }
 
 Status OpensslRecordLayer::close_notify(io::ChunkQueue& out) {
-  if (closed_ || broken_) return {};
+  if (closed_ || failure_) return {};
   clear_tls_errors();
   const WireCall call(*wire_, {}, out);
   closed_ = true;
   // 0: sent, the peer's has not come yet. 1: both.
   if (SSL_shutdown(ssl_.get()) >= 0) return {};
-  broken_ = true;
-  return fail(take_tls_error(Errc::tls, "sending close_notify"));
+  return fail(fail_for_good("sending close_notify"));
 }
 
 void OpensslRecordLayer::request_key_update() noexcept {

@@ -6,6 +6,8 @@
 #include "common/tls/wire_bio.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace aquifer::tls {
 
@@ -27,13 +29,17 @@ class OpensslRecordLayer final : public RecordLayer {
 
  private:
   [[nodiscard]] bool write(ByteView piece) noexcept;
+  [[nodiscard]] Error fail_for_good(const char* what);
+  [[nodiscard]] Error failed_before() const;
 
   // Declared first, destroyed last: the SSL's BIO points to it.
   std::unique_ptr<Wire> wire_;
   SslPtr ssl_;
   bool peer_closed_ = false;
   bool closed_ = false;
-  bool broken_ = false;  // after a fatal error OpenSSL must not be asked for anything
+  // After a fatal error OpenSSL must not be asked for anything; it is told again and again.
+  std::optional<Error> failure_;
+  std::string failure_text_;
 };
 
 }  // namespace aquifer::tls

@@ -255,13 +255,14 @@ std::size_t OwnRecordLayer::open_record(ByteView record, MutableBytes plaintext,
     refuse(SSL_AD_BAD_RECORD_MAC, "a record that is not authentic", reply);
     return 0;
   }
-  // RFC 8446, 5.4: zeros behind the content type are padding.
+  // RFC 8446, 5.4: content, type and padding together have a limit; zeros behind the type are
+  // padding.
+  const bool too_long = inner_bytes > kRecordContentMax + 1;
   while (inner_bytes > 0 && inner[inner_bytes - 1] == 0) --inner_bytes;
-  if (inner_bytes == 0 || inner_bytes > kRecordContentMax + 1) {
+  if (too_long || inner_bytes == 0) {
     pending_ = {};
-    const bool empty = inner_bytes == 0;
-    refuse(empty ? SSL_AD_UNEXPECTED_MESSAGE : SSL_AD_RECORD_OVERFLOW,
-           empty ? "a record without a type" : "a record that is too long", reply);
+    refuse(too_long ? SSL_AD_RECORD_OVERFLOW : SSL_AD_UNEXPECTED_MESSAGE,
+           too_long ? "a record that is too long" : "a record without a type", reply);
     return 0;
   }
   const std::size_t content_bytes = inner_bytes - 1;

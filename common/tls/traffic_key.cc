@@ -117,7 +117,7 @@ bool TrafficKey::begin_record(const std::uint8_t* header) noexcept {
 
 bool TrafficKey::seal(ContentType type, std::span<const ByteView> pieces, std::size_t content_bytes,
                       std::uint8_t* record) noexcept {
-  AQUIFER_DEBUG_ASSERT(use_ == Use::seal && content_bytes <= kRecordContentMax);
+  AQUIFER_DEBUG_ASSERT(use_ == Use::seal);
   const std::size_t payload = content_bytes + 1 + kTagBytes;
   // Every protected record looks like application data of TLS 1.2.
   record[0] = static_cast<std::uint8_t>(ContentType::application_data);
