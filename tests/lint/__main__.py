@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.lint import coroutines, layering, programs, selftest, tidy
+from tests.lint import coroutines, counting, layering, programs, selftest, tidy
 from tests.lint.source import repository
 
 
@@ -20,6 +20,7 @@ def main() -> int:
 
     checks = {
         "the checks themselves can fail": selftest.check,
+        "failures are counted": counting.check,
         "layering": layering.check,
         "coroutine shapes": coroutines.check,
         "words": tidy.words,

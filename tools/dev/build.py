@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from tools.dev import packages, prelude
@@ -26,27 +27,44 @@ def directory(kind: str) -> Path:
     return BUILD_ROOT / ALIASES.get(kind, kind)
 
 
+def build_targets(kind: str) -> set[str]:
+    """The names that ninja knows in build/KIND, configured at need."""
+    _configure(ALIASES.get(kind, kind))
+    answer = subprocess.run(["ninja", "-C", directory(kind), "-t", "targets", "all"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, text=True)
+    return {line.partition(":")[0] for line in answer.stdout.splitlines()}
+
+
 def build(kind: str, targets: list[str] | None = None) -> Path:
     """Brings build/KIND up to date and returns it. Raises Failed when it does not compile."""
-    packages.ensure("build")
-    timer = Timer()
     kind = ALIASES.get(kind, kind)
+    timer = Timer()
+    _configure(kind)
     place = directory(kind)
-    environment = {**os.environ, "CC": "ccache clang-19", "CXX": "ccache clang++-19",
-                   # Debug information names the tree's path; hashing it would make a new clone miss the cache.
-                   "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "true",
-                   # What ccache asks for when a precompiled header is in use.
-                   "CCACHE_SLOPPINESS": "pch_defines,time_macros"}
-    if not (place / "build.ninja").exists():
-        say(f"configuring build/{kind}")
-        shutil.rmtree(place, ignore_errors=True)
-        setup = ["/usr/bin/meson", "setup", place, ROOT, *TYPES[kind]]
-        setup += [f"-Dprelude={prelude.path(place)}"] if kind in _WITH_PRELUDE else []
-        must(setup, "configuring", env=environment, quiet=True)
     if kind in _WITH_PRELUDE:
         prelude.bring_up_to_date(place)
     command = ["ninja", "-C", place, *(targets or [])]
-    if run([*command, "--quiet"], env=environment) != 0:
+    if run([*command, "--quiet"], env=_environment()) != 0:
         raise Failed(f"the {kind} build failed; to start afresh: rm -r {place.relative_to(ROOT)}")
     say(f"built build/{kind} in {timer.seconds:.1f} s")
     return place
+
+
+def _configure(kind: str) -> None:
+    packages.ensure("build")
+    place = directory(kind)
+    if (place / "build.ninja").exists():
+        return
+    say(f"configuring build/{kind}")
+    shutil.rmtree(place, ignore_errors=True)
+    setup = ["/usr/bin/meson", "setup", place, ROOT, *TYPES[kind]]
+    setup += [f"-Dprelude={prelude.path(place)}"] if kind in _WITH_PRELUDE else []
+    must(setup, "configuring", env=_environment(), quiet=True)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CC": "ccache clang-19", "CXX": "ccache clang++-19",
+            # Debug information names the tree's path; hashing it would make a new clone miss the cache.
+            "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "true",
+            # What ccache asks for when a precompiled header is in use.
+            "CCACHE_SLOPPINESS": "pch_defines,time_macros"}

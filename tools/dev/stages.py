@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.dev import fuzz, packages, tools, unit
-from tools.dev.build import build, directory
+from tools.dev.build import build, build_targets, directory
 from tools.dev.common import BUILD_ROOT, ROOT, Failed, Timer, run, say
 from tools.dev.tally import Tally, from_junit
 
@@ -24,8 +24,8 @@ FUZZ_SECONDS = 180
 FUZZ_FULL_SECONDS = 600
 
 # Where threads meet: the rest of the unit tests is single-threaded and would only cost time under TSan.
-TSAN_UNITS = ("common_coro", "common_io", "common_telemetry", "common_hbone", "common_admin", "config_ca", "config_model",
-              "ztunnel", "ztunnel_capture")
+TSAN_FOLDERS = ("common/base", "common/coro", "common/io", "common/telemetry", "common/hbone", "common/admin", "config/ca",
+                "config/model", "ztunnel")
 
 
 @dataclass
@@ -76,7 +76,7 @@ def asan(options: Options) -> Tally:
 
 
 def tsan(options: Options) -> Tally:
-    return _sanitized("tsan", options, "tsan", TSAN_UNITS)
+    return _sanitized("tsan", options, "tsan", TSAN_FOLDERS)
 
 
 def fuzzing(options: Options) -> Tally:
@@ -132,11 +132,12 @@ def _print_end(total: Tally, times: list[tuple[str, float, str]], seconds: float
     print(total, flush=True)
 
 
-def _sanitized(kind: str, options: Options, marker: str, units: tuple[str, ...]) -> Tally:
-    place = build(kind)
+def _sanitized(kind: str, options: Options, marker: str, folders: tuple[str, ...]) -> Tally:
+    targets = _targets(kind, folders)
+    place = build(kind, targets)
     reports = REPORTS / f"{kind}-findings"
     reports.mkdir(parents=True)
-    tally = unit.run_all(place, kind, {**os.environ, **_sanitizer_options(kind, None)}, options.expression, units)
+    tally = unit.run_all(place, kind, {**os.environ, **_sanitizer_options(kind, None)}, options.expression, folders)
     if _has_tests("tests/e2e"):
         packages.ensure("lab", "e2e")
         timeout = 2 * SANITIZED_TIMEOUT_S if options.full else SANITIZED_TIMEOUT_S
@@ -147,6 +148,14 @@ def _sanitized(kind: str, options: Options, marker: str, units: tuple[str, ...])
         print(f"--- {report.name}\n{report.read_text(errors='replace')[:20000]}", flush=True)
         tally.failures.append(f"{kind}: {report.name}")
     return tally
+
+
+def _targets(kind: str, folders: tuple[str, ...]) -> list[str]:
+    """What to build when not all is asked for: the programs, and these folders' tests as far as there are any."""
+    if not folders:
+        return []
+    known = build_targets(kind)
+    return [name for name in ("ztunnel/ztunnel", *map(unit.program_of, folders)) if name in known]
 
 
 def _sanitizer_options(kind: str, reports: Path | None) -> dict[str, str]:

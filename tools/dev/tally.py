@@ -33,7 +33,7 @@ class Tally:
 
 
 def allowed_skips() -> list[str]:
-    """The patterns of tests/allowed_skips.txt: `PATTERN | reason` on each line."""
+    """The patterns of tests/allowed_skips.txt, for `NAME: MESSAGE`: `PATTERN | reason` on each line."""
     patterns = []
     for number, line in enumerate(ALLOWED_SKIPS.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -52,12 +52,15 @@ def _allowed(name: str, patterns: list[str]) -> bool:
 
 def from_junit(report: Path, stage: str, exit_code: int) -> Tally:
     """What a pytest run reports, checked against its exit code; a skip that is not allowed is a failure."""
-    tally = Tally()
     try:
         root = ElementTree.parse(report).getroot()
     except (OSError, ElementTree.ParseError) as error:
         return Tally(failures=[f"{stage}: pytest left no report (exit code {exit_code}): {error}"])
-    patterns = allowed_skips()
+    return count_junit(root, stage, exit_code, allowed_skips())
+
+
+def count_junit(root: ElementTree.Element, stage: str, exit_code: int, patterns: list[str]) -> Tally:
+    tally = Tally()
     for case in root.iter("testcase"):
         name = f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}"
         skip = case.find("skipped")
@@ -65,7 +68,7 @@ def from_junit(report: Path, stage: str, exit_code: int) -> Tally:
             tally.failures.append(f"{stage}: {name}")
         elif skip is None:
             tally.passed += 1
-        elif _allowed(name, patterns):
+        elif _allowed(f"{name}: {skip.get('message')}", patterns):
             tally.skipped += 1
         else:
             tally.failures.append(f"{stage}: {name}: skipped without a line in tests/allowed_skips.txt: "

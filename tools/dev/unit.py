@@ -16,16 +16,22 @@ _SUMMARY = re.compile(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) fai
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def programs(build: Path, only: tuple[str, ...] = ()) -> list[Path]:
-    """The unit test programs; `only` keeps those whose names end so, as `common_io`."""
-    found = sorted(path for path in (build / "tests" / "unit").rglob("unit_*") if path.is_file() and not path.suffix)
-    return [path for path in found if not only or path.name.removeprefix("unit_") in only]
+def program_of(folder: str) -> str:
+    """Where a folder's unit tests stand in a build directory; also its name for ninja."""
+    return f"tests/unit/{folder}/unit_{folder.replace('/', '_')}"
+
+
+def programs(build: Path, folders: tuple[str, ...] = ()) -> list[Path]:
+    """The unit test programs of these folders, or all."""
+    if folders:
+        return [path for folder in folders if (path := build / program_of(folder)).is_file()]
+    return sorted(path for path in (build / "tests" / "unit").rglob("unit_*") if path.is_file() and not path.suffix)
 
 
 def run_all(build: Path, stage: str, environment: dict[str, str], expression: str = "",
-            only: tuple[str, ...] = ()) -> Tally:
+            folders: tuple[str, ...] = ()) -> Tally:
     tally = Tally()
-    for program in programs(build, only):
+    for program in programs(build, folders):
         tally.add(_run_one(program, stage, environment, expression))
     return tally
 
@@ -44,7 +50,7 @@ def _run_one(program: Path, stage: str, environment: dict[str, str], expression:
         output = partial if isinstance(partial, str) else partial.decode(errors="replace")
         code = -9
         output += f"\nstopped after {PROGRAM_TIMEOUT_S} s\n"
-    tally = _count(_COLOUR.sub("", output), code, f"{stage}: {program.name}", bool(expression))
+    tally = count(_COLOUR.sub("", output), code, f"{stage}: {program.name}", bool(expression))
     if tally.failed:
         print(output, flush=True)
     if tally.failed or tally.passed:
@@ -52,7 +58,7 @@ def _run_one(program: Path, stage: str, environment: dict[str, str], expression:
     return tally
 
 
-def _count(output: str, code: int, name: str, filtered: bool) -> Tally:
+def count(output: str, code: int, name: str, filtered: bool) -> Tally:
     found = _SUMMARY.search(output)
     if not found:
         return Tally(failures=[f"{name} ended with exit code {code} and no summary"])
