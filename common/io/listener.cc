@@ -32,8 +32,17 @@ coro::Task<Result<Fd>> Listener::accept() {
     const Status woken = co_await arrived_.wait();
     AQUIFER_ASSERT(woken.has_value());
   }
-  Fd fd = std::move(waiting_.front());
-  waiting_.pop_front();
+  Fd fd = std::move(waiting_[given_out_++]);
+  // Kept short while there is always one more, and no memory while there is none.
+  constexpr std::size_t kGivenOutMax = 1024;
+  if (given_out_ == kGivenOutMax) {
+    waiting_.erase(waiting_.begin(), waiting_.begin() + kGivenOutMax);
+    given_out_ = 0;
+  }
+  if (given_out_ == waiting_.size()) {
+    waiting_ = std::vector<Fd>();
+    given_out_ = 0;
+  }
   co_return std::move(fd);
 }
 

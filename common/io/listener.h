@@ -6,7 +6,9 @@
 #include "common/coro/task.h"
 #include "common/io/loop.h"
 
-#include <deque>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace aquifer::io {
 
@@ -46,7 +48,10 @@ class Listener {
   Fd fd_;
   AcceptHandler handler_;
   ResumeTimer resume_;
-  std::deque<Fd> waiting_;
+  // A ring would need its own code and a deque holds half a KiB when empty, in every pod three
+  // times.
+  std::vector<Fd> waiting_;
+  std::size_t given_out_ = 0;  // of waiting_, from its front
   coro::Event arrived_;
   coro::Event stopped_;
   bool stopping_ = false;
