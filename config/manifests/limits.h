@@ -11,9 +11,9 @@ namespace aquifer::manifests {
 inline constexpr std::size_t kFileBytesMax = std::size_t{16} << 20U;
 /// Twice the deepest field of any Kubernetes object; also bounds the recursion of the parser.
 inline constexpr std::size_t kDepthMax = 64;
-/// 16 MiB of ordinary YAML hold about a million nodes (keys and values); a node costs about 100
-/// bytes while it is read.
-inline constexpr std::size_t kNodesPerFileMax = 2'000'000;
+/// 16 MiB of ordinary manifests hold about two million nodes (keys and values); a node costs about
+/// 90 bytes while its document is read.
+inline constexpr std::size_t kNodesPerFileMax = 3'000'000;
 /// Nodes of one document with every alias written out: bounds what walking a document can cost,
 /// whatever it refers to.
 inline constexpr std::size_t kExpandedNodesMax = 4'000'000;

@@ -1,7 +1,5 @@
 #include "config/manifests/yaml_tree.h"
 
-#include "config/manifests/limits.h"
-
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -31,6 +29,8 @@ std::uint32_t line_of(const YAML::Mark& mark) {
 // Takes yaml-cpp's events and builds one document at a time.
 class TreeBuilder final : public YAML::EventHandler {
  public:
+  explicit TreeBuilder(const YamlLimits& limits) : limits_(limits) {}
+
   // The number of nodes counts for the whole file.
   void start_document() {
     document_ = {};
@@ -78,8 +78,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   YamlNode* make(YamlKind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (++nodes_ > kNodesPerFileMax) {
-      refuse(mark, fmt::format("more than {} values in one file: split it", kNodesPerFileMax));
+    if (++nodes_ > limits_.nodes) {
+      refuse(mark, fmt::format("more than {} values in one file: split it", limits_.nodes));
     }
     YamlNode& node = document_.nodes.emplace_back();
     node.kind = kind;
@@ -89,8 +89,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void open(YamlKind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (open_.size() >= kDepthMax) {
-      refuse(mark, fmt::format("nested deeper than {} levels", kDepthMax));
+    if (open_.size() >= limits_.depth) {
+      refuse(mark, fmt::format("nested deeper than {} levels", limits_.depth));
     }
     open_.push_back(make(kind, mark, anchor));
   }
@@ -121,13 +121,13 @@ class TreeBuilder final : public YAML::EventHandler {
         std::max<std::uint8_t>(parent.height, static_cast<std::uint8_t>(node.height + 1));
     parent.expanded += node.expanded;
     // Only an alias can bring more than the depth and node limits above let through.
-    if (open_.size() + node.height > kDepthMax) {
-      refuse_at(node, mark, fmt::format("nested deeper than {} levels", kDepthMax));
+    if (open_.size() + node.height > limits_.depth) {
+      refuse_at(node, mark, fmt::format("nested deeper than {} levels", limits_.depth));
     }
-    if (parent.expanded > kExpandedNodesMax) {
+    if (parent.expanded > limits_.expanded_nodes) {
       refuse_at(node, mark,
                 fmt::format("aliases expand to more than {} values: write less by alias",
-                            kExpandedNodesMax));
+                            limits_.expanded_nodes));
     }
   }
 
@@ -160,6 +160,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  const YamlLimits limits_;
   YamlDocument document_;
   // The collections that have begun and not ended, the innermost last.
   std::vector<YamlNode*> open_;
@@ -178,17 +179,18 @@ const YamlNode* YamlNode::find(std::string_view key) const noexcept {
 }
 
 std::expected<void, YamlError> for_each_document(
-    const std::string& text, const std::function<void(const YamlNode& root)>& use) {
+    const std::string& text, const std::function<void(const YamlNode& root)>& use,
+    const YamlLimits& limits) {
   try {
     std::ispanstream stream{std::span<const char>(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder;
+    TreeBuilder builder(limits);
     std::size_t documents = 0;
     builder.start_document();
     while (parser.HandleNextDocument(builder)) {
-      if (++documents > kDocumentsPerFileMax) {
+      if (++documents > limits.documents) {
         return std::unexpected(YamlError{
-            0, fmt::format("more than {} documents in one file: split it", kDocumentsPerFileMax)});
+            0, fmt::format("more than {} documents in one file: split it", limits.documents)});
       }
       if (builder.root() != nullptr) use(*builder.root());
       builder.start_document();

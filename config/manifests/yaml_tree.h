@@ -3,6 +3,8 @@
 // .cc file sees yaml-cpp or its exceptions.
 #pragma once
 
+#include "config/manifests/limits.h"
+
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -38,6 +40,14 @@ struct YamlDocument {
   const YamlNode* root = nullptr;
 };
 
+/// The limits, as limits.h gives their reasons; tests use smaller ones.
+struct YamlLimits {
+  std::size_t depth = kDepthMax;
+  std::size_t nodes = kNodesPerFileMax;
+  std::size_t expanded_nodes = kExpandedNodesMax;
+  std::size_t documents = kDocumentsPerFileMax;
+};
+
 struct YamlError {
   std::uint32_t line = 0;
   std::string text;
@@ -46,6 +56,7 @@ struct YamlError {
 /// Calls `use` with each document in turn; the document lives during the call only, so that a long
 /// file costs the memory of its largest document. The first error ends it.
 [[nodiscard]] std::expected<void, YamlError> for_each_document(
-    const std::string& text, const std::function<void(const YamlNode& root)>& use);
+    const std::string& text, const std::function<void(const YamlNode& root)>& use,
+    const YamlLimits& limits = {});
 
 }  // namespace aquifer::manifests

@@ -34,7 +34,8 @@ class Watch {
     pass(kQuietTime);
     return due() && !due();
   }
-  /// The same when the watcher may first have to look for directories again, as a loop does at wake_at().
+  /// The same when the watcher may first have to look for directories again, as a loop does at
+  /// wake_at().
   bool changed_after_look() {
     read();
     pass(kReappearInterval);

@@ -12,8 +12,8 @@ namespace aquifer::manifests {
 namespace {
 
 // The error of a text, or "" when there is none.
-std::string error_of(const std::string& text) {
-  const auto result = for_each_document(text, [](const YamlNode&) {});
+std::string error_of(const std::string& text, const YamlLimits& limits = {}) {
+  const auto result = for_each_document(text, [](const YamlNode&) {}, limits);
   return result ? "" : fmt::format("{}: {}", result.error().line, result.error().text);
 }
 
@@ -87,15 +87,16 @@ TEST_CASE("depth is limited, far below where a parser would run out of stack") {
 }
 
 TEST_CASE("the number of documents is limited") {
-  std::string text;
-  for (std::size_t i = 0; i <= kDocumentsPerFileMax; ++i) text += "---\na\n";
-  CHECK(error_of(text).contains("documents in one file"));
+  const YamlLimits limits{.documents = 3};
+  CHECK(error_of("a\n---\na\n---\na\n", limits).empty());
+  CHECK(error_of("a\n---\na\n---\na\n---\na\n", limits)
+            .contains("more than 3 documents in one file"));
 }
 
-TEST_CASE("the number of values in a file is limited") {
-  std::string text = "[";
-  for (std::size_t i = 0; i <= kNodesPerFileMax; ++i) text += "a,";
-  CHECK(error_of(text + "]").contains("values in one file"));
+TEST_CASE("the number of values in a file is limited, over all its documents") {
+  const YamlLimits limits{.nodes = 6};
+  CHECK(error_of("[a, b]\n---\n[c, d]\n", limits).empty());
+  CHECK(error_of("[a, b]\n---\n[c, d, e]\n", limits).contains("more than 6 values in one file"));
 }
 
 TEST_CASE("keys must be plain") {
