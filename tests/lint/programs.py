@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -44,16 +45,21 @@ def formatting(sources: list[Source]) -> list[Finding]:
 
 
 def headers_alone(sources: list[Source], every: bool) -> list[Finding]:
-    """Headers compile alone. One that a .cc includes first has been shown to by the build itself."""
-    known = {source.path for source in sources}
+    """Headers compile alone. One that some .cc includes first has been shown to by the build itself."""
+    firsts = {_first_include(source) for source in cpp(sources) if source.path.endswith(".cc")}
     headers = [source for source in cpp(sources) if source.path.endswith(".h")
-               and (every or source.path.removesuffix(".h") + ".cc" not in known)]
+               and (every or source.path not in firsts)]
 
     def one(source: Source) -> Finding | None:
         code, output = _output([*COMPILE, "-x", "c++", source.path])
         return Finding(source.path, 1, "does not compile alone:\n" + output[:1500]) if code else None
 
     return [finding for finding in _each(one, headers) if finding]
+
+
+def _first_include(source: Source) -> str:
+    first = re.search(r'^#include\s+"([^"]+)"|^#include\s+<', source.text, re.MULTILINE)
+    return first.group(1) or "" if first else ""
 
 
 def scripts(sources: list[Source]) -> list[Finding]:

@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from tests.lint.source import ROOT, Finding, Source, cpp
 
-# At this length a file holds a second idea.
+# At this length a file holds a second idea; a test's cases stand side by side and need less of a reader.
 CPP_LINES_MAX = 400
+TEST_LINES_MAX = 600
 
 # Written in two parts, or this file would find itself.
 _NAMES_OF_MACHINES = [r"(?<![\w.])/" + "work/", r"(?<![\w.])/" + "root/", r"/" + "home/[a-z]"]
@@ -54,8 +55,14 @@ def layout(sources: list[Source]) -> list[Finding]:
 
 
 def size(sources: list[Source]) -> list[Finding]:
-    return [Finding(source.path, CPP_LINES_MAX, f"{lines} lines: look for the second idea")
-            for source in cpp(sources) if (lines := source.text.count("\n")) > CPP_LINES_MAX]
+    """No C++ file is longer than a reader can hold."""
+    findings = []
+    for source in cpp(sources):
+        most = TEST_LINES_MAX if source.path.startswith("tests/") else CPP_LINES_MAX
+        lines = source.text.count("\n")
+        if lines > most:
+            findings.append(Finding(source.path, most, f"{lines} lines: look for the second idea"))
+    return findings
 
 
 def headers(sources: list[Source]) -> list[Finding]:
