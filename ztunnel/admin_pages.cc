@@ -46,12 +46,15 @@ std::expected<void, std::string> AdminPages::open(const IpAddress& address, std:
     return std::unexpected(
         fmt::format("listening on {}: {}", at.to_string(), listener.error().message()));
   }
-  servers_.push_back(
-      std::make_unique<admin::AdminServer>(parts_.loop, std::move(*listener), router));
+  ports_.push_back({std::move(*listener), &router});
   return {};
 }
 
 coro::Task<void> AdminPages::serve() {
+  for (Port& port : ports_) {
+    servers_.push_back(
+        std::make_unique<admin::AdminServer>(parts_.loop, std::move(port.listener), *port.router));
+  }
   for (const auto& server : servers_) running_.spawn(server->run());
   co_await running_.join();
 }

@@ -58,6 +58,11 @@ class AdminPages {
   admin::Router admin_routes_;
   admin::Router metrics_routes_;
   admin::Router readiness_routes_;
+  struct Port {
+    Fd listener;
+    const admin::Router* router;
+  };
+  std::vector<Port> ports_;  // opened, served from serve() on
   std::vector<std::unique_ptr<admin::AdminServer>> servers_;
   coro::Scope running_;
 };

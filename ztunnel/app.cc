@@ -19,6 +19,9 @@ namespace {
 
 constexpr const char* kTarget = "ztunnel";
 
+// Fewer operations than this between two checks is idle: keepalives of a few hundred tunnels.
+constexpr std::uint64_t kIdleOperations = 500;
+
 /// A proxy needs two descriptors per connection: whatever the hard limit allows.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -28,7 +31,7 @@ void raise_descriptor_limit() {
 }
 
 /// Queues come and go in blocks of 130 KiB: from mmap each would cost a page fault per page, every
-/// time. What a burst took is returned by trim_memory().
+/// time. What a burst took is returned by trim_memory_when_idle().
 void tune_allocator() {
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
@@ -198,10 +201,18 @@ coro::Task<void> App::check_pods() {
         co_await io::sleep_until(*loop_, loop_->after(PodSupervisor::kCheckInterval), cancel);
     if (!slept) co_return;
     supervisor_->check();
-    // Memory of a burst goes back to the system while nothing happens, not while a connection
-    // waits.
-    ::malloc_trim(1 << 20);
+    trim_memory_when_idle();
   }
+}
+
+void App::trim_memory_when_idle() {
+  std::uint64_t completed = 0;
+  for (const auto& worker : workers_) completed += worker->operations_completed();
+  const bool idle = completed - operations_at_check_ < kIdleOperations;
+  operations_at_check_ = completed;
+  // Walking the allocator's arenas holds their locks: not while connections are waiting for them.
+  //
+  if (idle) ::malloc_trim(1 << 20);
 }
 
 coro::Task<void> App::tick_certificates() {

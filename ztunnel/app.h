@@ -37,6 +37,7 @@ class App {
   [[nodiscard]] coro::Task<void> check_pods();
   [[nodiscard]] coro::Task<void> tick_certificates();
   void on_mesh(const model::Store::Update& update);
+  void trim_memory_when_idle();
 
   const Settings& settings_;
   telemetry::Registry registry_;
@@ -50,6 +51,7 @@ class App {
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<PodSupervisor> supervisor_;
   std::unique_ptr<AdminPages> admin_;
+  std::uint64_t operations_at_check_ = 0;
   coro::Event pods_changed_;
   coro::Event stop_asked_;
   coro::Scope background_;
