@@ -1,11 +1,14 @@
 #include "common/base/log_writer.h"
 
+#include <climits>
+
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace aquifer::log {
@@ -19,6 +22,9 @@ constexpr int kLinesPerWriteMax = 64;
 // pay for a wake-up at most 200 times a second however much is logged, and a line is seen within 5
 // ms.
 constexpr auto kLinger = std::chrono::milliseconds(5);
+
+// How soon a writer that waits for its sink notices that the process wants to end.
+constexpr int kGiveUpLookMs = 20;
 
 void sleep_ms(long ms) noexcept {
   timespec pause{.tv_sec = 0, .tv_nsec = ms * 1'000'000};
@@ -39,15 +45,18 @@ class DropReport final : public Record {
 
 }  // namespace
 
-bool write_fully(int fd, std::string_view bytes) noexcept {
+bool write_fully(int fd, std::string_view bytes, const std::atomic<bool>* give_up) noexcept {
   while (!bytes.empty()) {
-    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    // Only what a pipe that polls as writable surely has room for, so that no write blocks.
+    pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (::poll(&writable, 1, kGiveUpLookMs) == 0) {
+      if (give_up != nullptr && give_up->load()) return false;
+      continue;
+    }
+    const ssize_t n = ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
     if (n >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno == EAGAIN) {
-      pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
+    } else if (errno != EINTR && errno != EAGAIN) {
       return false;
     }
   }
@@ -63,6 +72,7 @@ void Record::render(std::string& out, Format format) const {
 void Writer::start(const WriterOptions& options) {
   options_ = options;
   stopping_.store(false);
+  given_up_.store(false);
   // Signals are the business of other threads; a SIGPIPE of ours becomes EPIPE.
   sigset_t all;
   sigset_t before;
@@ -77,14 +87,10 @@ void Writer::start(const WriterOptions& options) {
 void Writer::stop(std::chrono::milliseconds patience) {
   if (!thread_.joinable()) return;
   running_.store(false, std::memory_order_release);
-  bool drained = flush(patience);
+  if (!flush(patience)) given_up_.store(true);
   stopping_.store(true);
   wake_.release();
-  if (drained) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  thread_.join();
 }
 
 bool Writer::push(std::unique_ptr<Record> record) noexcept {
@@ -149,11 +155,11 @@ bool Writer::write_batch() {
   for (; oldest_ != nullptr && lines < kLinesPerWriteMax; ++lines) {
     std::unique_ptr<Record> record(oldest_);
     oldest_ = record->next_;
-    record->render(out, options_.format);
+    if (!given_up_.load(std::memory_order_relaxed)) record->render(out, options_.format);
   }
   report_drops(out);
   // A sink that is gone takes nothing more, and there is nowhere left to say so.
-  static_cast<void>(write_fully(options_.fd, out));
+  static_cast<void>(write_fully(options_.fd, out, &given_up_));
   written_.fetch_add(lines);
   return true;
 }

@@ -58,9 +58,8 @@ class Writer {
   ~Writer() { stop(std::chrono::milliseconds(0)); }
 
   void start(const WriterOptions& options);
-  /// Writes what is queued and ends the thread. If the sink takes nothing for `patience`, the
-  /// thread and what it still holds are left behind, so that a stuck reader of our output cannot
-  /// keep the process alive.
+  /// Writes what is queued and ends the thread. What the sink has not taken after `patience` is
+  /// dropped, so that a stuck reader of our output cannot keep the process alive.
   void stop(std::chrono::milliseconds patience);
   [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_acquire); }
 
@@ -83,6 +82,7 @@ class Writer {
   std::thread thread_;
   std::atomic<bool> running_ = false;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> given_up_ = false;  // the sink takes nothing and the process wants to end
 
   // A stack that producers push on and the writer takes whole: no slot has to exist before it is
   // used.
@@ -97,8 +97,9 @@ class Writer {
   std::counting_semaphore<> wake_{0};
 };
 
-/// The whole of `bytes` to `fd`; waits where the descriptor is non-blocking; false when the sink is
-/// gone.
-bool write_fully(int fd, std::string_view bytes) noexcept;
+/// The whole of `bytes` to `fd`, waiting for the sink until `give_up` (may be null) is set. False
+/// when it was, or when the sink is gone.
+bool write_fully(int fd, std::string_view bytes,
+                 const std::atomic<bool>* give_up = nullptr) noexcept;
 
 }  // namespace aquifer::log

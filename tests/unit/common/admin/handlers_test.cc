@@ -1,7 +1,7 @@
 #include "common/admin/handlers.h"
 
 #include "common/base/log.h"
-#include "running_server.h"
+#include "tests/unit/common/admin/running_server.h"
 
 #include <doctest/doctest.h>
 

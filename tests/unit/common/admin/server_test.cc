@@ -1,6 +1,6 @@
 #include "common/admin/server.h"
 
-#include "running_server.h"
+#include "tests/unit/common/admin/running_server.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include "common/telemetry/connection_record.h"
 
-#include "captured_log.h"
+#include "tests/unit/common/telemetry/captured_log.h"
 
 #include <doctest/doctest.h>
 
