@@ -128,7 +128,6 @@ void Session::replenish_connection() {
 void Session::stream_closed(Stream& stream, ClosedHow how) {
   AQUIFER_ASSERT(stream.closed() && open_streams_ > 0);
   --open_streams_;
-  if (stream.internal_) --refused_open_;
   closed_.closed(stream.id(), how);
 }
 

@@ -148,10 +148,6 @@ class Session {
  private:
   /// Where the parser stands. Everything but DATA is handled whole; DATA is passed on as it comes.
   enum class Stage : std::uint8_t { preface, header, payload, pad_length, data, skip };
-  /// 400 answered by the session itself: up to this many may stay open for the peer to end in its
-  /// own time.
-  static constexpr std::uint32_t kRefusedOpenMax = 32;
-
   // session.cc
   [[nodiscard]] Status fail_connection(ErrorCode code, const char* what);
   [[nodiscard]] Status admit(Flood kind);
@@ -244,7 +240,6 @@ class Session {
   std::uint32_t last_peer_id_ = 0;
   std::uint32_t next_local_id_ = 1;
   std::uint32_t open_streams_ = 0;
-  std::uint32_t refused_open_ = 0;
   std::uint32_t goaway_sent_id_ = kStreamIdMax;
   std::uint32_t goaway_received_id_ = kStreamIdMax;
   ErrorCode error_code_ = ErrorCode::no_error;

@@ -91,7 +91,6 @@ Session::Session(const SessionConfig& config, io::ChunkQueue& out, SessionEvents
     stream.answered_ = from.answered;
     stream.internal_ = from.internal;
     if (stream.closed()) --open_streams_;
-    if (stream.internal_) ++refused_open_;
     undrained += from.undrained;
   }
   receive_.restore(state.receive_open, state.receive_target, undrained);

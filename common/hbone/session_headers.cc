@@ -101,7 +101,6 @@ Status Session::recv_request(std::uint32_t id, HeaderValidator& head,
 Status Session::refuse_internally(Stream& stream, int status) {
   stream.internal_ = true;
   stream.answered_ = true;
-  ++refused_open_;
   std::array<char, 3> status_text;
   std::array<HeaderField, kHeaderFieldsMax> fields;
   const std::size_t count = build_response({.status = status, .baggage = {}}, status_text, fields);
@@ -110,15 +109,7 @@ Status Session::refuse_internally(Stream& stream, int status) {
     return violation(id, ErrorCode::refused_stream);
   }
   end_local(stream);
-  if (header_ends_stream_) return end_remote(stream);
-  if (refused_open_ <= kRefusedOpenMax) return {};
-  // Too many that never end: RFC 9113 section 8.1 allows to stop the rest of a request that is
-  // answered.
-  write_rst(id, ErrorCode::no_error);
-  stream.reset_ = true;
-  stream_closed(stream, ClosedHow::reset);
-  destroy(stream);
-  return admit(Flood::early_reset);
+  return header_ends_stream_ ? end_remote(stream) : Status{};
 }
 
 /// A second header list of a request (trailers), or a head of an answer, or its trailers.

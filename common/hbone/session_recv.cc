@@ -221,13 +221,14 @@ Status Session::begin_data() {
   }
   Stream* const stream = streams_.find(id);
   data_stream_ = nullptr;
-  if (stream == nullptr || stream->reset_) {
+  if (stream == nullptr || stream->closed()) {
     switch (closed_.how(id)) {
       case ClosedHow::reset: TRY_VOID(admit(Flood::other)); break;
       case ClosedHow::unknown:
         return fail_connection(ErrorCode::protocol_error, "DATA on a stream that was skipped");
       case ClosedHow::open:
-      case ClosedHow::ended: TRY_VOID(violation(id, ErrorCode::stream_closed)); break;
+      case ClosedHow::ended:
+        return fail_connection(ErrorCode::stream_closed, "DATA on a closed stream");
     }
   } else if (stream->remote_ended_) {
     TRY_VOID(violation(id, ErrorCode::stream_closed));

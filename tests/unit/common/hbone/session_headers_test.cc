@@ -85,14 +85,6 @@ TEST_CASE(
   CHECK(server.sent(FrameType::rst_stream).empty());
 }
 
-TEST_CASE("requests that never end are stopped when there are too many") {
-  Server server;
-  for (std::uint32_t i = 0; i < 40; ++i)
-    CHECK(server.receive(headers(2 * i + 1, kGet)).has_value());
-  CHECK(server.session.open_streams() == 32);
-  CHECK(is_rst(server.sent(), 2 * 32 + 1, ErrorCode::no_error));
-}
-
 TEST_CASE("malformed requests are stream errors, and the connection lives on (section 8.1.1)") {
   const std::vector<std::vector<HeaderField>> lists = {
       {{":method", "CONNECT"}, {":authority", "a:1"}, {":path", "/"}},
