@@ -59,7 +59,7 @@ class Mesh:
 
     @property
     def proxies(self) -> list[Ztunnel]:
-        return [node.proxy for node in self.lab.nodes.values()]
+        return [node.ztunnel for node in self.lab.nodes.values() if node.ztunnel is not None]
 
     def proxy_of(self, pod: Pod) -> Ztunnel:
         """The ztunnel of the pod's node."""

@@ -19,7 +19,7 @@ REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 # Program -> (package to build, module version).
 GO_PROGRAMS = {
     "fortio": ("fortio.org/fortio", "v1.66.0"),
-    "h2spec": ("github.com/summerwind/h2spec/cmd/h2spec", "v2.2.1"),
+    "h2spec": ("github.com/summerwind/h2spec/cmd/h2spec", "v2.2.1+incompatible"),
 }
 # What these modules need; Debian 12's own Go (1.19) is older.
 GO_MINIMUM = (1, 21)

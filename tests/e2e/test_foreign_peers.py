@@ -1,0 +1,323 @@
+"""Tunnels to and from implementations that are not ours: Python's h2, and Envoy in both roles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import h2.errors
+import h2.events
+import pytest
+
+from tests.e2e.hbone_peer import HBONE_PORT, HboneClient, HboneServer
+from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all
+from tests.e2e.peer_certs import Mint, PeerCert
+from tests.lab import Pod, Process, wait_until
+
+FOREIGN_PORT = 9000
+ECHO_PORT = 7070
+PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
+REQUEST = b"GET / HTTP/1.0\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def mint(mesh: Mesh) -> Mint:
+    return Mint(mesh.lab.ca_dir, mesh.lab.work_dir / "peer-certs")
+
+
+@pytest.fixture(scope="module")
+def foreign_node(mesh: Mesh) -> str:
+    """A node where no ztunnel of ours runs: the mesh believes its pods to speak HBONE all the same."""
+    return mesh.lab.add_node("node3").name
+
+
+@pytest.fixture
+def foreign(mesh: Mesh, foreign_node: str, request: pytest.FixtureRequest) -> Pod:
+    """A foreign pod of each test's own: no tunnel of another test is in a pool."""
+    name = "foreign-" + hashlib.sha256(request.node.name.encode()).hexdigest()[:8]
+    return mesh.lab.add_pod("mesh", name, node=foreign_node, service_account="foreign", ports={"app": FOREIGN_PORT})
+
+
+@pytest.fixture
+def client(mesh: Mesh, mint: Mint) -> Iterator[HboneClient]:
+    """A foreign client's tunnel to server-b."""
+    opened = HboneClient(mesh.outside.connect(mesh.server_b.ip, HBONE_PORT), mint.leaf(PEER_ID).client_context())
+    yield opened
+    opened.close()
+
+
+# --- a foreign client ------------------------------------------------------------------------------
+
+
+def test_our_server_announces_its_settings(client: HboneClient) -> None:
+    client.pump(lambda e: isinstance(e, h2.events.RemoteSettingsChanged))
+    client.connect("10.0.0.1:1")  # a round trip: the window update has come too
+    settings = {int(code): value for code, value in client.h2.remote_settings.items()}
+    assert settings[0x3] == 200, "MAX_CONCURRENT_STREAMS"
+    assert settings[0x5] == 1 << 20, "MAX_FRAME_SIZE"
+    assert settings[0x6] == 64 << 10, "MAX_HEADER_LIST_SIZE"
+    # The peer's 4 MiB and 16 MiB are our ceilings: we advertise less at first.
+    assert 0 < settings[0x4] <= 4 << 20, "INITIAL_WINDOW_SIZE"
+    assert client.h2.outbound_flow_control_window > 65535, "the connection's window was opened"
+
+
+def test_a_connect_reaches_the_application_and_is_answered_with_baggage(client: HboneClient, mesh: Mesh) -> None:
+    stream, answer = client.connect(f"{mesh.server_b.ip}:{APP_PORT}")
+    assert answer[":status"] == "200"
+    assert answer["baggage"].startswith(
+        "k8s.cluster.name=Kubernetes,k8s.namespace.name=mesh,k8s.pod.name=server-b,service.name=server-b"
+    )
+    client.h2.send_data(stream, REQUEST)
+    client.flush()
+    assert b"hello from server-b" in client.read_all(stream)
+
+
+@pytest.mark.parametrize(
+    ("authority", "status"),
+    [("nonsense", "400"), ("10.9.9.9:8080", "400"), ("{ip}:1", "503"), ("{ip}:15006", "503"), ("{ip}:15008", "503")],
+)
+def test_a_connect_that_cannot_be_is_refused_with_its_status(
+    client: HboneClient, mesh: Mesh, authority: str, status: str
+) -> None:
+    _, answer = client.connect(authority.format(ip=mesh.server_b.ip))
+    assert answer[":status"] == status
+    assert "baggage" not in answer
+
+
+def test_anything_but_connect_is_a_bad_request(client: HboneClient) -> None:
+    stream = client.request(
+        [(":method", "GET"), (":scheme", "https"), (":authority", "x"), (":path", "/")], end_stream=True
+    )
+    assert client.answer(stream)[":status"] == "400"
+
+
+def test_a_megabyte_flows_through_windows_that_are_smaller(client: HboneClient, mesh: Mesh) -> None:
+    with TcpServer(mesh.server_b.listen(ECHO_PORT)):
+        stream, answer = client.connect(f"{mesh.server_b.ip}:{ECHO_PORT}")
+        assert answer[":status"] == "200"
+        sent = bytes(range(256)) * 4096
+        left = sent
+        while left:
+            window = min(client.h2.local_flow_control_window(stream), client.h2.max_outbound_frame_size, len(left))
+            if window == 0:
+                client.pump(lambda e: isinstance(e, h2.events.WindowUpdated))
+                continue
+            client.h2.send_data(stream, left[:window])
+            left = left[window:]
+            client.flush()
+        client.h2.end_stream(stream)
+        client.flush()
+        assert client.read_all(stream) == sent
+
+
+def test_a_ping_is_answered(client: HboneClient) -> None:
+    client.h2.ping(b"aquifer!")
+    client.flush()
+    event = client.pump(lambda e: isinstance(e, h2.events.PingAckReceived))
+    assert isinstance(event, h2.events.PingAckReceived)
+    assert event.ping_data == b"aquifer!"
+
+
+def test_a_reset_of_one_stream_leaves_its_neighbour_alone(client: HboneClient, mesh: Mesh) -> None:
+    kept, _ = client.connect(f"{mesh.server_b.ip}:{APP_PORT}")
+    thrown, _ = client.connect(f"{mesh.server_b.ip}:{APP_PORT}")
+    client.h2.reset_stream(thrown, h2.errors.ErrorCodes.CANCEL)
+    client.h2.send_data(kept, REQUEST)
+    client.flush()
+    assert b"hello from server-b" in client.read_all(kept)
+
+
+# --- a foreign server ------------------------------------------------------------------------------
+
+
+def test_our_client_sends_the_headers_and_settings_that_the_peer_expects(
+    mesh: Mesh, mint: Mint, foreign: Pod
+) -> None:
+    server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context())
+    try:
+        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
+            source = "{}:{}".format(*stream.getsockname()[:2]).removeprefix("::ffff:")
+            stream.sendall(b"echo me")
+            stream.shutdown(socket.SHUT_WR)
+            assert read_all(stream) == b"echo me"
+        seen = server.tunnels[0]
+        assert seen.settings[0x2] == 0, "ENABLE_PUSH"
+        assert seen.settings[0x5] == 1 << 20, "MAX_FRAME_SIZE"
+        assert seen.settings[0x6] == 16 << 10, "MAX_HEADER_LIST_SIZE"
+        assert 0 < seen.settings[0x4] <= 4 << 20, "INITIAL_WINDOW_SIZE"
+        assert seen.connection_window > 0
+        names = [name for name, _ in seen.requests[0]]
+        assert names == [":method", ":authority", "baggage", "forwarded", "traceparent"]
+        values = dict(seen.requests[0])
+        assert values[":method"] == "CONNECT"
+        assert values[":authority"] == f"{foreign.ip}:{FOREIGN_PORT}"
+        assert values["baggage"].startswith(
+            "k8s.cluster.name=Kubernetes,k8s.namespace.name=mesh,k8s.pod.name=client,service.name=client"
+        )
+        assert values["forwarded"] == f'for="{source}"'
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", values["traceparent"])
+    finally:
+        server.close()
+
+
+def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
+    server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context(), status="401")
+    mark = mesh.proxy_of(mesh.client).log_mark()
+    try:
+        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream, pytest.raises(OSError):
+            stream.sendall(b"x")
+            assert not read_all(stream)
+            raise ConnectionError("ended without a word")
+        line = mesh.proxy_of(mesh.client).wait_access(mark, direction="outbound", src_workload="client")
+        assert line["error"] == "http status: 401 Unauthorized"
+    finally:
+        server.close()
+
+
+# --- Envoy -----------------------------------------------------------------------------------------
+
+
+def test_envoy_serves_the_tunnels_of_our_client(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
+    with TcpServer(foreign.listen(FOREIGN_PORT)):
+        config = _envoy_server(_identity(mint, "foreign"), FOREIGN_PORT)
+        envoy = _start_envoy(mesh, foreign, config, "envoy-server", HBONE_PORT)
+        try:
+            with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
+                sent = b"through envoy " * 20000
+                stream.sendall(sent)
+                stream.shutdown(socket.SHUT_WR)
+                assert read_all(stream) == sent
+        finally:
+            envoy.stop()
+
+
+def test_envoy_opens_tunnels_to_our_server(mesh: Mesh, mint: Mint) -> None:
+    config = _envoy_client(mint.leaf(PEER_ID), mesh.server_b.ip)
+    envoy = _start_envoy(mesh, mesh.outside, config, "envoy-client", FOREIGN_PORT)
+    try:
+        for _ in range(3):
+            with mesh.outside.connect(mesh.outside.ip, FOREIGN_PORT) as stream:
+                stream.sendall(REQUEST)
+                assert b"hello from server-b" in read_all(stream)
+        mark = 0
+        line = mesh.proxy_of(mesh.server_b).wait_access(mark, direction="inbound", src_identity=PEER_ID)
+        assert line["dst.workload"] == "server-b"
+    finally:
+        envoy.stop()
+
+
+def _identity(mint: Mint, name: str) -> PeerCert:
+    return mint.leaf(f"spiffe://cluster.local/ns/mesh/sa/{name}")
+
+
+def _start_envoy(mesh: Mesh, pod: Pod, config: dict[str, object], name: str, port: int) -> Process:
+    envoy = shutil.which("envoy")
+    assert envoy is not None, "the envoy of tests/requirements.txt is not on the PATH"
+    path = Path(mesh.lab.work_dir) / f"{name}.json"
+    path.write_text(json.dumps(config))
+    options = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
+    process = mesh.lab.spawn(name, pod, [envoy, "-c", str(path), *options])
+    wait_until(f"{name} to listen", lambda: _listens(pod, port), 20.0)
+    return process
+
+
+def _listens(pod: Pod, port: int) -> bool:
+    return any(line.state == "LISTEN" and line.local.endswith(f":{port}") for line in pod.sockets())
+
+
+def _tls(cert: PeerCert) -> dict[str, object]:
+    return {
+        "alpn_protocols": ["h2"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+        "tls_certificates": [
+            {"certificate_chain": {"filename": str(cert.chain)}, "private_key": {"filename": str(cert.chain)}}
+        ],
+        "validation_context": {"trusted_ca": {"filename": str(cert.roots)}},
+    }
+
+
+def _typed(name: str, **fields: object) -> dict[str, object]:
+    return {"@type": f"type.googleapis.com/envoy.extensions.{name}", **fields}
+
+
+def _listener(port: int, network_filter: dict[str, object], transport: dict[str, object] | None) -> dict[str, object]:
+    chain: dict[str, object] = {"filters": [network_filter]}
+    if transport:
+        chain["transport_socket"] = transport
+    return {
+        "name": f"port-{port}",
+        "address": {"socket_address": {"address": "0.0.0.0", "port_value": port}},
+        "filter_chains": [chain],
+    }
+
+
+def _cluster(name: str, address: str, port: int, **more: object) -> dict[str, object]:
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        **more,
+    }
+
+
+def _envoy_server(cert: PeerCert, app_port: int) -> dict[str, object]:
+    """HBONE in on 15008: CONNECT ends here, bytes go on to the local application."""
+    route = {"match": {"connect_matcher": {}},
+             "route": {"cluster": "app", "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}]}}
+    manager = _typed(
+        "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="hbone",
+        codec_type="HTTP2",
+        http2_protocol_options={"allow_connect": True},
+        upgrade_configs=[{"upgrade_type": "CONNECT"}],
+        route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        http_filters=[{"name": "router", "typed_config": _typed("filters.http.router.v3.Router")}],
+    )
+    transport = {
+        "name": "tls",
+        "typed_config": _typed(
+            "transport_sockets.tls.v3.DownstreamTlsContext",
+            common_tls_context=_tls(cert),
+            require_client_certificate=True,
+        ),
+    }
+    return {
+        "static_resources": {
+            "listeners": [_listener(HBONE_PORT, {"name": "hcm", "typed_config": manager}, transport)],
+            "clusters": [_cluster("app", "127.0.0.1", app_port)],
+        }
+    }
+
+
+def _envoy_client(cert: PeerCert, target: str) -> dict[str, object]:
+    """Plain TCP in, HBONE out to the pod's 15008."""
+    proxy = _typed(
+        "filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix="tunnel",
+        cluster="pod",
+        tunneling_config={"hostname": f"{target}:{APP_PORT}"},
+    )
+    transport = {
+        "name": "tls",
+        "typed_config": _typed("transport_sockets.tls.v3.UpstreamTlsContext", common_tls_context=_tls(cert)),
+    }
+    protocol = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _typed(
+            "upstreams.http.v3.HttpProtocolOptions",
+            explicit_http_config={"http2_protocol_options": {"allow_connect": True}},
+        )
+    }
+    cluster = _cluster("pod", target, HBONE_PORT, transport_socket=transport, typed_extension_protocol_options=protocol)
+    return {
+        "static_resources": {
+            "listeners": [_listener(FOREIGN_PORT, {"name": "tcp", "typed_config": proxy}, None)],
+            "clusters": [cluster],
+        }
+    }
