@@ -36,6 +36,12 @@ using LoadResult = std::expected<LoadedMesh, std::vector<Diagnostic>>;
 
 /// Reads the directories and files again and again; what has not changed on disk is not parsed
 /// again. A load is all or nothing: after an error the caller keeps the mesh it had.
+///
+/// Half a file can be good YAML. Four things stand against it: Watcher waits until writers have
+/// closed their files; a file that changes while it is read is read again; objects without what
+/// they cannot do without are errors; and a file that was whole before and now is empty or ends in
+/// the middle of a line is refused. A file cut between two of its objects cannot be told from one
+/// that was edited so: write under another name and rename.
 class MeshSource {
  public:
   /// Directories are read without their subdirectories; of them, files named *.yaml and *.yml not
