@@ -29,14 +29,23 @@ Fd Socket::take_fd() noexcept {
 
 Result<Buffer> Socket::Recv::await_resume() noexcept {
   if (const Status status = outcome("receiving"); !status) return std::unexpected(status.error());
+  if (const int failure = channel().failure; buffer.empty() && failure != 0) {
+    return std::unexpected(error_from_errno(failure, "receiving"));
+  }
   return std::move(buffer);
+}
+
+std::unexpected<Error> Socket::send_failed(int error) noexcept {
+  // EPIPE is no failure of the connection: what the peer had sent before may still end well.
+  if (error != EPIPE) channel_.failure = error;
+  return std::unexpected(error_from_errno(error, "sending"));
 }
 
 Result<std::size_t> Socket::try_send(ByteView bytes) noexcept {
   const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
-  return std::unexpected(error_from_errno(errno, "sending"));
+  return send_failed(errno);
 }
 
 Result<std::size_t> Socket::try_send(std::span<iovec> pieces) noexcept {
@@ -47,7 +56,7 @@ Result<std::size_t> Socket::try_send(std::span<iovec> pieces) noexcept {
   const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
-  return std::unexpected(error_from_errno(errno, "sending"));
+  return send_failed(errno);
 }
 
 coro::Task<Status> Socket::send_all(ByteView bytes, Deadline deadline, coro::CancelSource* cancel) {

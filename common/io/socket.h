@@ -77,6 +77,8 @@ class Socket {
   [[nodiscard]] Fd take_fd() noexcept;
 
  private:
+  std::unexpected<Error> send_failed(int error) noexcept;
+
   Loop& loop_;
   Fd fd_;
   Channel channel_;
