@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/io/readiness.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace aquifer::ztunnel {

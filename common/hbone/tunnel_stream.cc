@@ -46,7 +46,11 @@ coro::Task<Result<std::size_t>> TunnelStream::writable(coro::CancelSource* cance
   for (;;) {
     if (failed_) co_return std::unexpected(*failed_);
     const std::size_t window = tunnel_.session_.send_window(*stream_);
-    if (window > 0 && tunnel_.has_room()) co_return std::min(window, kAllowance);
+    if (window > 0 && tunnel_.has_room()) {
+      if (unsent_.empty()) co_return std::min(window, kAllowance);
+      CO_TRY_VOID(tunnel_.send_data(*stream_, unsent_.take(window)));
+      continue;
+    }
     if (window > 0 && !waits_for_room_) {
       waits_for_room_ = true;
       tunnel_.wait_for_room(*this);
@@ -58,7 +62,13 @@ coro::Task<Result<std::size_t>> TunnelStream::writable(coro::CancelSource* cance
 
 Status TunnelStream::write(io::Buffer bytes) {
   if (failed_) return std::unexpected(*failed_);
-  return tunnel_.send_data(*stream_, std::move(bytes));
+  // Between writable() and here other streams may have used the connection's window up: what does
+  // not fit any more is kept, and the next writable() waits for it. One chunk at the most.
+  const std::size_t window = unsent_.empty() ? tunnel_.session_.send_window(*stream_) : 0;
+  if (bytes.size() <= window) return tunnel_.send_data(*stream_, std::move(bytes));
+  unsent_.append(io::Buffer::copy_of(bytes.view()));
+  if (window == 0) return {};
+  return tunnel_.send_data(*stream_, unsent_.take(window));
 }
 
 coro::Task<Result<io::Buffer>> TunnelStream::read(std::size_t bytes_max,
@@ -78,6 +88,7 @@ coro::Task<Result<io::Buffer>> TunnelStream::read(std::size_t bytes_max,
 
 Status TunnelStream::shutdown_write() {
   if (failed_) return std::unexpected(*failed_);
+  AQUIFER_ASSERT(unsent_.empty());
   tunnel_.session_.end(*stream_);
   tunnel_.request_flush();
   return {};

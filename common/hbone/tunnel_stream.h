@@ -47,8 +47,9 @@ class TunnelStream final : public io::ByteStream {
   void fail(Error error) noexcept;
 
   Tunnel& tunnel_;
-  Stream* stream_;  // null until open() has been asked, and never again after
-  io::ChunkQueue inbox_;
+  Stream* stream_;         // null until open() has been asked, and never again after
+  io::ChunkQueue inbox_;   // received and not yet read
+  io::ChunkQueue unsent_;  // written and not yet framed: the connection's window closed in between
   io::DirectSink* sink_ = nullptr;
   std::unique_ptr<ConnectResponse> response_;
   std::optional<Error> failed_;
