@@ -63,10 +63,14 @@ inline constexpr std::size_t kHeaderFieldsMax = 8;
 /// fields.
 [[nodiscard]] std::size_t build_request(const ConnectRequest& request,
                                         std::span<HeaderField, kHeaderFieldsMax> out);
+std::size_t build_request(const ConnectRequest&&,
+                          std::span<HeaderField, kHeaderFieldsMax>) = delete;
 /// The same for an answer. `status_text` must outlive the views: it receives the three digits.
 [[nodiscard]] std::size_t build_response(const ConnectResponse& response,
                                          std::span<char, 3> status_text,
                                          std::span<HeaderField, kHeaderFieldsMax> out);
+std::size_t build_response(const ConnectResponse&&, std::span<char, 3>,
+                           std::span<HeaderField, kHeaderFieldsMax>) = delete;
 
 /// What a received header list amounts to.
 enum class Verdict : std::uint8_t {

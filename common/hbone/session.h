@@ -3,8 +3,9 @@
 //
 // Owned by the tunnel, used by its loop's thread alone. It never blocks, never reads a clock, and
 // touches payload only to hand out views of it. Bodies are in session*.cc: session.cc (connection),
-// session_recv.cc (parser), session_frames.cc (control frames), session_headers.cc (header blocks),
-// session_streams.cc (what the owner asks for), session_export.cc (state as values).
+// session_recv.cc (parser), session_data.cc (DATA), session_frames.cc (control frames),
+// session_headers.cc (header blocks), session_streams.cc (what the owner asks for),
+// session_export.cc (state as values).
 #pragma once
 
 #include "common/base/bytes.h"
@@ -181,8 +182,12 @@ class Session {
   [[nodiscard]] Status parse_preface(ByteView& in);
   [[nodiscard]] Status parse_header(ByteView& in);
   [[nodiscard]] Status begin_payload();
+  [[nodiscard]] Status check_stream_id();
+  [[nodiscard]] Status check_length();
   [[nodiscard]] Status parse_payload(ByteView& in);
   [[nodiscard]] Status dispatch(ByteView payload);
+
+  // session_data.cc
   [[nodiscard]] Status begin_data();
   [[nodiscard]] Status parse_pad_length(ByteView& in);
   [[nodiscard]] Status parse_data(ByteView& in);

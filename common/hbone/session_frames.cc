@@ -146,6 +146,11 @@ Status Session::recv_rst_stream(ByteView payload) {
 Status Session::recv_priority(ByteView payload) {
   TRY_VOID(admit(Flood::other));
   const std::uint32_t id = frame_.stream_id;
+  if (payload.empty()) {
+    if (!is_idle(id)) return violation(id, ErrorCode::frame_size_error);
+    // No stream to reset.
+    return fail_connection(ErrorCode::frame_size_error, "PRIORITY of a wrong size");
+  }
   if ((load32(payload.data()) & kStreamIdMax) != id) return {};
   if (streams_.find(id) == nullptr)
     return fail_connection(ErrorCode::protocol_error, "stream depends on itself");

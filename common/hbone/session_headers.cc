@@ -103,7 +103,8 @@ Status Session::refuse_internally(Stream& stream, int status) {
   stream.answered_ = true;
   std::array<char, 3> status_text;
   std::array<HeaderField, kHeaderFieldsMax> fields;
-  const std::size_t count = build_response({.status = status, .baggage = {}}, status_text, fields);
+  const ConnectResponse response{.status = status};
+  const std::size_t count = build_response(response, status_text, fields);
   const std::uint32_t id = stream.id();
   if (!write_headers(id, std::span(fields).first(count), EndStream::yes)) {
     return violation(id, ErrorCode::refused_stream);
