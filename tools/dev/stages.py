@@ -58,15 +58,16 @@ def unit_tests(options: Options) -> Tally:
 
 
 def e2e(options: Options) -> Tally:
-    packages.ensure("lab", "e2e")
-    tools.go_program("fortio")
+    if _has_tests("tests/e2e"):
+        packages.ensure("lab", "e2e")
     return _pytest("e2e", "tests/e2e", directory("release"), options, "" if options.full else "not full",
                    E2E_FULL_TIMEOUT_S if options.full else E2E_TIMEOUT_S)
 
 
 def conformance(options: Options) -> Tally:
-    packages.ensure("lab")
-    tools.go_program("h2spec")
+    if _has_tests("tests/conformance"):
+        packages.ensure("lab")
+        tools.go_program("h2spec")
     return _pytest("conformance", "tests/conformance", directory("release"), options,
                    "" if options.full else "not full", SANITIZED_TIMEOUT_S)
 
