@@ -59,6 +59,19 @@ def from_junit(report: Path, stage: str, exit_code: int) -> Tally:
     return count_junit(root, stage, exit_code, allowed_skips())
 
 
+def failed_tests(report: Path) -> dict[str, str]:
+    """The failed tests of a pytest run: pytest's id of each, and the name under which it is counted."""
+    try:
+        root = ElementTree.parse(report).getroot()
+    except (OSError, ElementTree.ParseError):
+        return {}
+    return {
+        f"{case.get('file')}::{case.get('name')}": f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}"
+        for case in root.iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    }
+
+
 def count_junit(root: ElementTree.Element, stage: str, exit_code: int, patterns: list[str]) -> Tally:
     tally = Tally()
     for case in root.iter("testcase"):
