@@ -112,6 +112,16 @@ TEST_CASE("a session may change hands after every byte, in the middle of any fra
   CHECK(session->peer_settings().max_frame_size == 20000);
 }
 
+TEST_CASE("a flood of CONTINUATION frames is not forgiven by a hand-over") {
+  Server server;
+  const std::string one = frame(FrameType::continuation, 0, 1);
+  REQUIRE(server.receive(frame(FrameType::headers, 0, 1)).has_value());
+  for (std::uint32_t i = 0; i < kContinuationsMax; ++i) REQUIRE(server.receive(one).has_value());
+  Successor successor(SessionConfig::server(), move_over(server.session));
+  CHECK_FALSE(successor.receive(one).has_value());
+  CHECK(successor.session.error_code() == ErrorCode::enhance_your_calm);
+}
+
 TEST_CASE("a client's successor opens the next stream and does not use an old id again") {
   Client client;
   REQUIRE(client.session.open({.authority = "a:1"}, nullptr).has_value());

@@ -49,6 +49,16 @@ TEST_CASE(
   CHECK(other.session.error_code() == ErrorCode::frame_size_error);
 }
 
+TEST_CASE("frames of nothing but padding give their window back although nobody drains anything") {
+  Server server;
+  REQUIRE(server.receive(connect(1)).has_value());
+  const std::string padding = "\xff" + std::string(255, '\0');
+  // More than a whole window.
+  for (int i = 0; i < 300; ++i)
+    REQUIRE(server.receive(data(1, padding, flag::kPadded)).has_value());
+  CHECK_FALSE(server.at(1).reset);
+}
+
 TEST_CASE("frames for streams in the half-closed and closed states (RFC 9113 section 5.1)") {
   struct Row {
     const char* what;
