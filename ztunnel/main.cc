@@ -87,7 +87,14 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return usage(fmt::format("{}; see ztunnel --help", error.what()));
   }
-  if (proxy_command->parsed()) return proxy(settings);
+  if (proxy_command->parsed()) {
+    // Words are ignored, but an option that means nothing is a mistake.
+    for (const std::string& word : proxy_command->remaining()) {
+      if (word.starts_with("-"))
+        return usage(fmt::format("unknown option {}; see ztunnel --help", word));
+    }
+    return proxy(settings);
+  }
   if (check_command->parsed()) return check(paths);
   if (release_command->parsed()) return ztunnel::release_node(settings);
   if (version_command->parsed()) return version(json);

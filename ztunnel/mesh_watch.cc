@@ -26,7 +26,11 @@ std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
   options.cluster_id = settings.cluster_id;
   manifests::MeshSource source(paths, options);
   auto loaded = source.load();
-  if (!loaded) return std::unexpected(manifests::render(loaded.error()));
+  if (!loaded) {
+    std::string text = manifests::render(loaded.error());
+    while (text.ends_with('\n')) text.pop_back();
+    return std::unexpected(std::move(text));
+  }
   auto watch = std::unique_ptr<MeshWatch>(
       new MeshWatch(loop, std::move(*watcher), std::move(source), registry));
   watch->take(std::move(*loaded), [](const model::Store::Update&) {});

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -15,6 +16,15 @@ constexpr const char* kTarget = "ztunnel::capture";
 
 std::string pod_name(const model::Workload& workload) {
   return workload.ns + "/" + workload.name;
+}
+
+/// True exactly when the pod's namespace is no longer `space`. A node that has run out of
+/// descriptors or memory cannot look: that says nothing about the pod.
+bool is_gone(const model::Workload& workload, const io::NetworkNamespace& space) {
+  const auto now = io::NetworkNamespace::open(workload.netns_path);
+  if (now) return now->id() != space.id();
+  const int error = now.error().detail;
+  return error != EMFILE && error != ENFILE && error != ENOMEM;
 }
 
 }  // namespace
@@ -147,8 +157,7 @@ void PodSupervisor::release(Pod pod) {
     return;
   }
   // A pod that is gone from the node, not only from the mesh, has nothing left to be released.
-  const auto now = io::NetworkNamespace::open(pod.workload->netns_path);
-  if (!now || now->id() != pod.space->id()) {
+  if (is_gone(*pod.workload, *pod.space)) {
     abandon(std::move(pod));
     return;
   }
@@ -203,8 +212,7 @@ void PodSupervisor::check() {
 }
 
 void PodSupervisor::verify(Pod& pod) {
-  const auto now = io::NetworkNamespace::open(pod.workload->netns_path);
-  if (!now || now->id() != pod.space->id()) {
+  if (is_gone(*pod.workload, *pod.space)) {
     const model::WorkloadPtr workload = pod.workload;
     Pod old = std::move(pod);
     pod = Pod{};
