@@ -53,6 +53,8 @@ Tunnel::~Tunnel() {
 
 coro::Task<void> Tunnel::run() {
   session_.start();
+  started_ = true;
+  if (draining_) begin_drain();
   request_flush();
   scope_.spawn(write_loop());
   scope_.spawn(keep_alive());
@@ -192,6 +194,11 @@ coro::Task<void> Tunnel::keep_alive() {
 void Tunnel::drain() {
   if (draining_) return;
   draining_ = true;
+  // Before run() nothing may be said: SETTINGS come first (RFC 9113 section 3.4).
+  if (started_) begin_drain();
+}
+
+void Tunnel::begin_drain() {
   if (session_.role() == Role::server) {
     // Two steps (RFC 9113 section 6.8): streams that are under way when the peer hears the first
     // are still taken; the answer to this ping says that none is under way any more.
@@ -203,7 +210,8 @@ void Tunnel::drain() {
 }
 
 void Tunnel::farewell_if_idle() {
-  const bool nothing_comes = session_.role() == Role::client || session_.goaway_sent();
+  // The first GOAWAY is only the announcement: a request that is under way is still taken.
+  const bool nothing_comes = session_.role() == Role::client || none_under_way_;
   if (draining_ && nothing_comes && streams_ == 0 && !ended_) begin_farewell();
 }
 
@@ -305,6 +313,7 @@ void Tunnel::on_goaway(std::uint32_t, ErrorCode) {
 void Tunnel::on_ping_ack(std::uint64_t opaque) {
   if (opaque == kDrainPing) {
     session_.go_away(ErrorCode::no_error);
+    none_under_way_ = true;
     farewell_if_idle();
     return;
   }

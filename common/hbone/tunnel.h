@@ -77,6 +77,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   coro::Task<void> write_loop();
   coro::Task<void> keep_alive();
   coro::Task<void> close_later();
+  /// Server: asks the peer to open no more streams.
+  void begin_drain();
   /// Nothing more will be opened or said: flush, close_notify, FIN, and a bounded wait for the
   /// peer's.
   void begin_farewell();
@@ -131,6 +133,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   coro::CancelSource reading_;
   bool ended_ = false;
   bool draining_ = false;  // opens no streams (client), or asked the peer to open none (server)
+  bool none_under_way_ = false;  // server: the peer has heard that it drains
+  bool started_ = false;
   bool farewell_ = false;
   bool farewell_said_ = false;
   bool ping_acked_ = true;
