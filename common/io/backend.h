@@ -22,6 +22,9 @@ enum class BackendKind : std::uint8_t { uring, epoll };
 /// on it.
 struct Channel {
   int fd = -1;
+  // The kernel tells a connection's failure once, to whoever asks first: without this, a reader
+  // would take the failure that a send was told for the end of the stream.
+  int failure = 0;
   Operation* reading = nullptr;
   Operation* writing = nullptr;
   // epoll: registered once, edge-triggered; what the last events said.

@@ -179,8 +179,8 @@ TEST_CASE("any history of a queue leaves the bytes that a string would hold") {
       REQUIRE(queue.size() == model.size());
       REQUIRE(queue.empty() == model.empty());
       REQUIRE(queue.front().empty() == model.empty());
-      if (step % 8 == 0) REQUIRE(gathered(queue) == model);
-      if (model.size() > 2'000'000) {
+      if (step % 64 == 0) REQUIRE(gathered(queue) == model);
+      if (model.size() > 600'000) {
         queue.clear();
         model.clear();
       }

@@ -191,6 +191,26 @@ ON_BOTH_BACKENDS("a sender that waits for room is woken by a reset") {
   run_on<B>(reset_while_sending);
 }
 
+coro::Task<void> reset_told_to_the_sender(Loop& loop) {
+  FdPair pair = tcp_pair();
+  Socket socket(loop, std::move(pair.left));
+  {
+    Socket peer(loop, std::move(pair.right));
+    peer.reset_on_close();
+  }
+  const auto sent = socket.try_send(as_bytes("too late"));
+  REQUIRE_FALSE(sent.has_value());
+  CHECK(sent.error().code == Errc::connection_reset);
+  const auto received = co_await socket.recv(UINT32_MAX, loop.after(kSoon));
+  REQUIRE_FALSE(received.has_value());
+  CHECK(received.error().code == Errc::connection_reset);
+}
+
+// The kernel tells it once: the second to ask would see the end of a stream that was cut.
+ON_BOTH_BACKENDS("a reset that a send was told first is told to the reader as well") {
+  run_on<B>(reset_told_to_the_sender);
+}
+
 // Edge-triggered epoll reports data and the end in one event, once.
 coro::Task<void> data_and_end_together(Loop& loop, std::uint32_t bytes_max) {
   FdPair pair = tcp_pair();
