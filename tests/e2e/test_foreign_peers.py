@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import h2.errors
 import h2.events
@@ -17,7 +14,8 @@ import pytest
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient, HboneServer
 from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all
 from tests.e2e.peer_certs import Mint, PeerCert
-from tests.lab import Pod, Process, wait_until
+from tests.lab import Pod
+from tests.lab.envoy import hbone_client, hbone_server, start_envoy
 
 FOREIGN_PORT = 9000
 ECHO_PORT = 7070
@@ -184,8 +182,8 @@ def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, m
 
 def test_envoy_serves_the_tunnels_of_our_client(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     with TcpServer(foreign.listen(FOREIGN_PORT)):
-        config = _envoy_server(_identity(mint, "foreign"), FOREIGN_PORT)
-        envoy = _start_envoy(mesh, foreign, config, "envoy-server", HBONE_PORT)
+        config = hbone_server(_identity(mint, "foreign"), {f"{foreign.ip}:{FOREIGN_PORT}": FOREIGN_PORT})
+        envoy = start_envoy(mesh.lab, foreign, config, "envoy-server", HBONE_PORT)
         try:
             with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
                 sent = b"through envoy " * 20000
@@ -197,8 +195,8 @@ def test_envoy_serves_the_tunnels_of_our_client(mesh: Mesh, mint: Mint, foreign:
 
 
 def test_envoy_opens_tunnels_to_our_server(mesh: Mesh, mint: Mint) -> None:
-    config = _envoy_client(mint.leaf(PEER_ID), mesh.server_b.ip)
-    envoy = _start_envoy(mesh, mesh.outside, config, "envoy-client", FOREIGN_PORT)
+    config = hbone_client(mint.leaf(PEER_ID), mesh.server_b.ip, {FOREIGN_PORT: APP_PORT})
+    envoy = start_envoy(mesh.lab, mesh.outside, config, "envoy-client", FOREIGN_PORT)
     try:
         for _ in range(3):
             with mesh.outside.connect(mesh.outside.ip, FOREIGN_PORT) as stream:
@@ -213,111 +211,3 @@ def test_envoy_opens_tunnels_to_our_server(mesh: Mesh, mint: Mint) -> None:
 
 def _identity(mint: Mint, name: str) -> PeerCert:
     return mint.leaf(f"spiffe://cluster.local/ns/mesh/sa/{name}")
-
-
-def _start_envoy(mesh: Mesh, pod: Pod, config: dict[str, object], name: str, port: int) -> Process:
-    envoy = shutil.which("envoy")
-    assert envoy is not None, "the envoy of tests/requirements.txt is not on the PATH"
-    path = Path(mesh.lab.work_dir) / f"{name}.json"
-    path.write_text(json.dumps(config))
-    options = ["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
-    process = mesh.lab.spawn(name, pod, [envoy, "-c", str(path), *options])
-    wait_until(f"{name} to listen", lambda: _listens(pod, port), 20.0)
-    return process
-
-
-def _listens(pod: Pod, port: int) -> bool:
-    return any(line.state == "LISTEN" and line.local.endswith(f":{port}") for line in pod.sockets())
-
-
-def _tls(cert: PeerCert) -> dict[str, object]:
-    return {
-        "alpn_protocols": ["h2"],
-        "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
-        "tls_certificates": [
-            {"certificate_chain": {"filename": str(cert.chain)}, "private_key": {"filename": str(cert.chain)}}
-        ],
-        "validation_context": {"trusted_ca": {"filename": str(cert.roots)}},
-    }
-
-
-def _typed(name: str, **fields: object) -> dict[str, object]:
-    return {"@type": f"type.googleapis.com/envoy.extensions.{name}", **fields}
-
-
-def _listener(port: int, network_filter: dict[str, object], transport: dict[str, object] | None) -> dict[str, object]:
-    chain: dict[str, object] = {"filters": [network_filter]}
-    if transport:
-        chain["transport_socket"] = transport
-    return {
-        "name": f"port-{port}",
-        "address": {"socket_address": {"address": "0.0.0.0", "port_value": port}},
-        "filter_chains": [chain],
-    }
-
-
-def _cluster(name: str, address: str, port: int, **more: object) -> dict[str, object]:
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        **more,
-    }
-
-
-def _envoy_server(cert: PeerCert, app_port: int) -> dict[str, object]:
-    """HBONE in on 15008: CONNECT ends here, bytes go on to the local application."""
-    route = {"match": {"connect_matcher": {}},
-             "route": {"cluster": "app", "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}]}}
-    manager = _typed(
-        "filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="hbone",
-        codec_type="HTTP2",
-        http2_protocol_options={"allow_connect": True},
-        upgrade_configs=[{"upgrade_type": "CONNECT"}],
-        route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
-        http_filters=[{"name": "router", "typed_config": _typed("filters.http.router.v3.Router")}],
-    )
-    transport = {
-        "name": "tls",
-        "typed_config": _typed(
-            "transport_sockets.tls.v3.DownstreamTlsContext",
-            common_tls_context=_tls(cert),
-            require_client_certificate=True,
-        ),
-    }
-    return {
-        "static_resources": {
-            "listeners": [_listener(HBONE_PORT, {"name": "hcm", "typed_config": manager}, transport)],
-            "clusters": [_cluster("app", "127.0.0.1", app_port)],
-        }
-    }
-
-
-def _envoy_client(cert: PeerCert, target: str) -> dict[str, object]:
-    """Plain TCP in, HBONE out to the pod's 15008."""
-    proxy = _typed(
-        "filters.network.tcp_proxy.v3.TcpProxy",
-        stat_prefix="tunnel",
-        cluster="pod",
-        tunneling_config={"hostname": f"{target}:{APP_PORT}"},
-    )
-    transport = {
-        "name": "tls",
-        "typed_config": _typed("transport_sockets.tls.v3.UpstreamTlsContext", common_tls_context=_tls(cert)),
-    }
-    protocol = {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _typed(
-            "upstreams.http.v3.HttpProtocolOptions",
-            explicit_http_config={"http2_protocol_options": {"allow_connect": True}},
-        )
-    }
-    cluster = _cluster("pod", target, HBONE_PORT, transport_socket=transport, typed_extension_protocol_options=protocol)
-    return {
-        "static_resources": {
-            "listeners": [_listener(FOREIGN_PORT, {"name": "tcp", "typed_config": proxy}, None)],
-            "clusters": [cluster],
-        }
-    }

@@ -26,7 +26,7 @@ pid {folder}/nginx.pid;
 events {{ worker_connections 8192; }}
 http {{
   default_type text/plain;
-  access_log {folder}/access.log;
+  access_log {access_log};
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -52,13 +52,13 @@ class HttpServer:
     `/` names the pod and the address it saw, /files/NAME is a file of `files`, and PUT /put/NAME adds one.
     """
 
-    def __init__(self, lab: Lab, pod: Pod, port: int = 8080) -> None:
+    def __init__(self, lab: Lab, pod: Pod, port: int = 8080, *, log_requests: bool = True) -> None:
         self.pod, self.port = pod, port
         self.folder = lab.work_dir / f"nginx-{pod.ns.name}-{port}"
         self.files = self.folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         config = self.folder / "nginx.conf"
-        config.write_text(_nginx_config(self.folder, port, pod.key.split("/")[1]))
+        config.write_text(_nginx_config(self.folder, port, pod.key.split("/")[1], log_requests))
         command = ["/usr/sbin/nginx", "-c", str(config), "-p", str(self.folder), "-e", str(self.folder / "error.log")]
         self.process: Process = lab.spawn(f"nginx-{pod.ns.name}", pod, command)
         wait_for_port(pod, port, self.process)
@@ -106,5 +106,6 @@ def wait_for_port(pod: Pod, port: int, process: Process) -> None:
     wait_until(f"{process.name} to listen on {port}", listens, START_TIMEOUT_S)
 
 
-def _nginx_config(folder: Path, port: int, name: str) -> str:
-    return _NGINX.format(folder=folder, port=port, name=name)
+def _nginx_config(folder: Path, port: int, name: str, log_requests: bool) -> str:
+    access_log = folder / "access.log" if log_requests else "off"
+    return _NGINX.format(folder=folder, port=port, name=name, access_log=access_log)

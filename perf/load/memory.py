@@ -1,0 +1,78 @@
+"""Memory of both proxies of a peer: resting after its start, and for each connection that does nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from perf.load.peers import Peer
+from tests.lab.measure import read_response
+
+IDLE_CONNECTIONS = 1000
+# Before the first reading that others are compared with, so that what a first use makes does not count.
+WARM_UP_CONNECTIONS = 64
+CONNECT_TIMEOUT_S = 10.0
+STEADY_BYTES, STEADY_INTERVAL_S, STEADY_TIMEOUT_S = 64 << 10, 0.3, 4.0
+
+_REQUEST = b"GET / HTTP/1.1\r\nHost: idle\r\n\r\n"
+
+
+def measure(peer: Peer) -> dict[str, float]:
+    """Once for each run of the proxies, before any load: later their allocators keep what load has freed."""
+    resting = _bytes(peer, "VmRSS")
+    _close(_open(peer, WARM_UP_CONNECTIONS))
+    before = _steady(peer)
+    streams = _open(peer, IDLE_CONNECTIONS)
+    try:
+        grown = _steady(peer) - before
+    finally:
+        _close(streams)
+    return {"memory.resting": resting / (1 << 20), "memory.connection": grown / IDLE_CONNECTIONS / 1024}
+
+
+def _open(peer: Peer, count: int) -> list[socket.socket]:
+    """Connections that each had one answer: every hop of theirs exists."""
+    streams: list[socket.socket] = []
+
+    def connect() -> None:
+        for _ in range(count):
+            streams.append(socket.create_connection((peer.address, peer.http_port), CONNECT_TIMEOUT_S))
+            streams[-1].sendall(_REQUEST)
+            read_response(streams[-1].recv)
+
+    try:
+        peer.client.ns.call(connect)
+    except BaseException:
+        _close(streams)
+        raise
+    return streams
+
+
+def _close(streams: list[socket.socket]) -> None:
+    for stream in streams:
+        stream.close()
+
+
+def _steady(peer: Peer) -> int:
+    """Own memory once two readings in a row agree, or the last one when none do in time."""
+    deadline = time.monotonic() + STEADY_TIMEOUT_S
+    before = _bytes(peer, "RssAnon")
+    while time.monotonic() < deadline:
+        time.sleep(STEADY_INTERVAL_S)
+        now = _bytes(peer, "RssAnon")
+        if abs(now - before) < STEADY_BYTES:
+            return now
+        before = now
+    return before
+
+
+def _bytes(peer: Peer, field: str) -> int:
+    return sum(_status(proxy.pid, field) for proxy in peer.proxies)
+
+
+def _status(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    return 0
