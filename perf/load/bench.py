@@ -95,7 +95,7 @@ def write(bench: Bench, noise_line: str, seconds: float) -> None:
     """The table on standard output; with JSON and the chart also as files."""
     quick = " --quick" if bench.quick else ""
     title = f"./dev bench l4{quick}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC"
-    explained = "median ±(largest - smallest) of the samples, xRATIO to direct"
+    explained = "median [largest - smallest] of the samples, xRATIO to direct"
     lines = [title, explained, "", bench.results.table(), "", noise_line, *(f"Note: {note}" for note in bench.notes)]
     text = "\n".join([*lines, f"Took {seconds:.0f} s."])
     OUTPUT.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from html import escape
 from perf.load.figures import BASE, FIGURES, Figure, Results
 
 COLUMNS = 2
-PANEL_WIDTH, BAR_HEIGHT, BAR_GAP, HEAD, FOOT = 560, 20, 6, 34, 20
+PANEL_WIDTH, BAR_HEIGHT, BAR_GAP, HEAD, FOOT = 640, 20, 6, 34, 20
 NAME_WIDTH, VALUE_WIDTH, MARGIN = 110, 110, 20
 COLOURS = {"direct": "#9aa0a6", "aquifer uring": "#1967d2", "aquifer epoll": "#669df6", "haproxy": "#e8710a",
            "envoy": "#b80672"}  # fmt: skip
@@ -31,8 +31,8 @@ def draw(results: Results, title: str) -> str:
         # Down the first column, then the second: related figures stay below each other.
         column, row = divmod(index, rows)
         x, y = MARGIN + column * PANEL_WIDTH, 50 + row * panel_height
-        # An indented label continues the one before it.
-        heading = heading if figure.label.startswith(" ") else figure.label
+        # An indented label continues the one before it, up to that one's own colon.
+        heading = heading if figure.label.startswith(" ") else figure.label.split(":")[0]
         label = f"{heading}: {figure.label.strip()}" if figure.label.startswith(" ") else figure.label
         parts += _panel(results, figure, label, x, y)
     return "\n".join([*parts, "</svg>", ""])

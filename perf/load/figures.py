@@ -77,7 +77,7 @@ class Results:
         return [spread / median for spread, median in pairs if spread is not None and median]
 
     def table(self) -> str:
-        """A line for each figure: `median ±spread xratio`, where spread is largest minus smallest."""
+        """A line for each figure: `median [spread] xratio`, where spread is largest minus smallest."""
         rows = [["", "", *self.peers]]
         rows += [[one.label, one.unit, *(self._cell(one, peer) for peer in self.peers)] for one in self._measured()]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -113,7 +113,7 @@ class Results:
         text = f"{value:,.{figure.digits}f}"
         spread, ratio = self.spread(figure.key, peer), self.ratio(figure.key, peer)
         if spread is not None:
-            text += f" ±{spread:,.{figure.digits}f}"
+            text += f" [{spread:,.{figure.digits}f}]"
         if ratio is not None:
             text += f" x{ratio:.2f}"
         return text
