@@ -45,7 +45,8 @@ def _panel(results: Results, figure: Figure, label: str, x: int, y: int) -> list
     best = (max if figure.more_is_better else min)(proxies, key=lambda peer: proxies[peer], default="")
     scale = (PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH - MARGIN) / (max(known.values(), default=0.0) or 1.0)
     better = "more" if figure.more_is_better else "less"
-    parts = [f'<text x="{x}" y="{y + 20}" font-weight="bold">{escape(label)}, {figure.unit} ({better} is better)</text>']
+    words = f"{escape(label)}, {figure.unit} ({better} is better)"
+    parts = [f'<text x="{x}" y="{y + 20}" font-weight="bold">{words}</text>']
     for index, (peer, value) in enumerate(known.items()):
         top = y + HEAD + index * (BAR_HEIGHT + BAR_GAP)
         length = max(1.0, value * scale)

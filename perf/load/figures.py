@@ -83,7 +83,8 @@ class Results:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = []
         for row in rows:
-            words = [cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
+            cells = list(zip(row, widths))
+            words = [text.ljust(width) for text, width in cells[:2]] + [text.rjust(width) for text, width in cells[2:]]
             lines.append("  ".join(words).rstrip())
         lines.insert(1, "-" * max(len(line) for line in lines))
         return "\n".join(lines)

@@ -81,7 +81,7 @@ def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
         say("io_uring is not allowed on this machine: no figures for it")
     peers += [_aquifer(lab, backend) for backend in backends]
     mint = Mint(lab.ca_dir, lab.work_dir / "peer-certs")
-    near, far = (mint.leaf(f"spiffe://cluster.local/ns/plain/sa/{name}", valid_to_h=24) for name in ("client", "server"))
+    near, far = (mint.leaf(f"spiffe://cluster.local/ns/plain/sa/{role}", valid_to_h=2) for role in ("client", "server"))
     for start in (_haproxy, _envoy):
         try:
             peers.append(start(lab, near, far))
@@ -102,8 +102,9 @@ def _aquifer(lab: Lab, backend: str) -> Peer:
 def _haproxy(lab: Lab, near: PeerCert, far: PeerCert) -> Peer:
     client, server = lab.pod("plain/client"), lab.pod("plain/server")
     tls = "ssl verify required ca-file {0.roots} crt {0.chain} ssl-min-ver TLSv1.3"
-    dialling = [(f":{HAPROXY_NEAR[port]}", f"{server.ip}:{HAPROXY_FAR[port]} {tls.format(near)}") for port in HAPROXY_NEAR]
-    serving = [(f":{HAPROXY_FAR[port]} {tls.format(far)}", f"127.0.0.1:{port}") for port in HAPROXY_FAR]
+    ports = (HTTP_PORT, BULK_PORT)
+    dialling = [(f":{HAPROXY_NEAR[port]}", f"{server.ip}:{HAPROXY_FAR[port]} {tls.format(near)}") for port in ports]
+    serving = [(f":{HAPROXY_FAR[port]} {tls.format(far)}", f"127.0.0.1:{port}") for port in ports]
     proxies = [
         _start_haproxy(lab, server, "haproxy-server", serving, HAPROXY_FAR[HTTP_PORT]),
         _start_haproxy(lab, client, "haproxy-client", dialling, HAPROXY_NEAR[HTTP_PORT]),
