@@ -22,6 +22,10 @@ constexpr std::size_t kScratchBytes = 160 * 1024;
 // The farewell of a drained connection: the peer's FIN after ours. Then it is closed all the same.
 constexpr auto kFarewell = std::chrono::seconds(2);
 
+// After a broken rule: long enough for a peer to read why, short enough not to serve a hostile one.
+constexpr auto kLinger = std::chrono::milliseconds(500);
+constexpr std::size_t kLingerBytesMax = std::size_t{1} << 20;
+
 MutableBytes scratch() {
   thread_local const auto memory = std::make_unique<std::uint8_t[]>(kScratchBytes);
   return {memory.get(), kScratchBytes};
@@ -78,10 +82,8 @@ coro::Task<void> Tunnel::read_loop() {
       serve_requests();
       enforce_budget();
       if (!fed) {
-        // What the session queued (GOAWAY with the reason) is worth one try; nobody waits for the
-        // peer to read it.
-        if (seal_plain() && !sealed_.empty()) std::ignore = socket_->try_send(sealed_.front());
         log::debug("hbone::tunnel", "tunnel ended: {}", fed.error().message());
+        co_await say_why_and_linger();
         co_return;
       }
     }
@@ -89,6 +91,23 @@ coro::Task<void> Tunnel::read_loop() {
     auto more = co_await socket_->recv(UINT32_MAX, Deadline::never(), &reading_);
     if (!more || more->empty()) co_return;
     received = std::move(*more);
+  }
+}
+
+coro::Task<void> Tunnel::say_why_and_linger() {
+  // GOAWAY with the reason is queued: it goes out, then our end. Closing with bytes unread would
+  // send a reset, which throws it away at the peer; so what still comes is read and dropped for a
+  // moment.
+  ended_ = true;
+  fail_streams();
+  farewell_ = true;
+  request_flush();
+  const Deadline deadline = loop_.after(kLinger);
+  std::size_t dropped = 0;
+  while (dropped < kLingerBytesMax) {
+    auto more = co_await socket_->recv(UINT32_MAX, deadline, &reading_);
+    if (!more || more->empty()) co_return;
+    dropped += more->size();
   }
 }
 

@@ -74,6 +74,7 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   void shed_largest() noexcept override;
 
   coro::Task<void> read_loop();
+  coro::Task<void> say_why_and_linger();
   coro::Task<void> write_loop();
   coro::Task<void> keep_alive();
   coro::Task<void> close_later();
