@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -123,7 +124,13 @@ def main() -> int:
             return 0
 
 
+def _terminated(number: int, _frame: object) -> None:
+    """Leaves as an interrupt does, so that what was started is ended too."""
+    raise SystemExit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = main()
     except Failed as error:
