@@ -117,6 +117,15 @@ def is_refused(source: Pod, address: str, port: int) -> bool:
     return False
 
 
+def listens(proxy: Ztunnel, mesh: Mesh) -> bool:
+    """True exactly when new connections of its node's enrolled pods find this process."""
+    ports = {"15001", "15006", "15008"}
+    pods = [pod for pod in (mesh.client, mesh.server_a, mesh.server_b) if pod.node == proxy.node]
+    return all(
+        ports <= {line.local.rpartition(":")[2] for line in pod.sockets() if line.belongs_to(proxy.pid)} for pod in pods
+    )
+
+
 @pytest.mark.parametrize("restarts", [20, pytest.param(100, marks=pytest.mark.full)])
 def test_restarts_that_overlap_refuse_no_connection(backend: str, restarts: int) -> None:
     with (
