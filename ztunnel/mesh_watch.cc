@@ -24,6 +24,7 @@ std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
   manifests::LoadOptions options;
   options.network = settings.network;
   options.cluster_id = settings.cluster_id;
+  options.cluster_domain = settings.cluster_domain;
   manifests::MeshSource source(paths, options);
   auto loaded = source.load();
   if (!loaded) {

@@ -175,6 +175,7 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.text("NETWORK", settings.network);
   reader.text("ISTIO_META_CLUSTER_ID", settings.cluster_id);
   reader.text("CLUSTER_ID", settings.cluster_id);
+  reader.text("CLUSTER_DOMAIN", settings.cluster_domain);
   reader.text("ISTIO_META_ISTIO_VERSION", settings.version_tag);
   constexpr std::array<std::pair<std::string_view, io::BackendChoice>, 2> kBackends{
       {{"uring", io::BackendChoice::uring}, {"epoll", io::BackendChoice::epoll}}};

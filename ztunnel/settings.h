@@ -31,6 +31,7 @@ struct Settings {
   std::uint32_t workers = 2;                                 ///< ZTUNNEL_WORKER_THREADS
   std::string network;                                       ///< NETWORK
   std::string cluster_id = "Kubernetes";                     ///< CLUSTER_ID, ISTIO_META_CLUSTER_ID
+  std::string cluster_domain = "cluster.local";              ///< CLUSTER_DOMAIN
   std::uint32_t packet_mark = 0x539;                         ///< PACKET_MARK
   OriginalSource original_source = OriginalSource::automatic;
   bool ipv6 = true;               ///< IPV6_ENABLED

@@ -33,7 +33,6 @@ THIRD_PARTY: dict[str, set[str]] = {
     "llhttp": {"common/http1"},
     "grpc": {"config/xds", "config/ca"},
     "google/protobuf": {"common/proto", "config/xds", "config/ca"},
-    "spdlog/": {"common/base"},
     "yaml-cpp/": {"config/manifests"},
     "nlohmann/": {"common/admin", "common/telemetry", "config/manifests", "config/ca", "ztunnel", "waypoint"},
     "CLI/": {"ztunnel", "waypoint"},

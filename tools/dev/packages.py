@@ -15,7 +15,7 @@ GROUPS: dict[str, list[str]] = {
     # Compiler, build system, and every library that a program links.
     "build": [
         "clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "meson", "ninja-build", "ccache", "pkg-config",
-        "git", "liburing-dev", "libssl-dev", "libnghttp2-dev", "libfmt-dev", "libspdlog-dev", "libyaml-cpp-dev",
+        "git", "liburing-dev", "libssl-dev", "libnghttp2-dev", "libfmt-dev", "libyaml-cpp-dev",
         "nlohmann-json3-dev", "libcli11-dev", "doctest-dev", "llhttp",
     ],
     "lint": ["clang-format-19", "shellcheck"],
