@@ -49,6 +49,8 @@ coro::Task<void> Inbound::serve_tunnel(Fd accepted) {
   hbone::Tunnel* running = tunnel->get();
   tunnels_.push_back(running);
   if (draining_) running->drain();
+  // A handshake that finished in the very turn of cut() was not there to be cut.
+  if (pod_.connections.cancel_source().cancelled()) running->close();
   co_await running->run();
   std::erase(tunnels_, running);
 }
@@ -158,7 +160,8 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   facts.destination = End{pod_.pod, nullptr};
   auto record = open_record(worker, facts);
 
-  auto application = co_await connect_plain(pod_, upstream->addr, from->addr.ip);
+  auto application =
+      co_await connect_plain(pod_, upstream->addr, from->addr.ip, ClientPackets::same_place);
   if (!application) {
     client.abort();
     record.fail(worker.loop.now(), response_flag(application.error()),

@@ -48,7 +48,8 @@ void PodSupervisor::reconcile(const model::Snapshot& snapshot) {
     wanted.insert(workload->uid);
     const auto found = pods_.find(workload->uid);
     if (found == pods_.end()) {
-      add(workload);
+      // While this process ends, a new pod is its successor's.
+      if (!draining_) add(workload);
     } else {
       change(found->second, workload);
     }

@@ -59,7 +59,7 @@ coro::Task<Result<std::unique_ptr<TunnelStream>>> Pool::open(PoolKey key, Connec
 coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, Deadline deadline,
                                              coro::CancelSource* cancel) {
   for (;;) {
-    if (draining_) co_return fail(Errc::cancelled, "pool draining");
+    if (stopped_) co_return fail(Errc::cancelled, "pool stopped");
     for (const auto& held : entry.tunnels) {
       if (held->tunnel->can_open(options_.streams_per_tunnel_max)) {
         held->idle = false;
@@ -124,15 +124,13 @@ std::size_t Pool::tunnels() const noexcept {
 }
 
 void Pool::drain() {
-  draining_ = true;
   for (auto& [key, entry] : entries_) {
-    entry.changed.notify_all();
     for (const auto& held : entry.tunnels) held->tunnel->drain();
   }
 }
 
 coro::Task<void> Pool::stop() {
-  draining_ = true;
+  stopped_ = true;
   for (auto& [key, entry] : entries_) {
     entry.changed.notify_all();
     for (const auto& held : entry.tunnels) held->tunnel->close();

@@ -56,7 +56,8 @@ class Pool {
 
   [[nodiscard]] std::size_t tunnels() const noexcept;
 
-  /// Lets every tunnel end with its last stream.
+  /// Lets every tunnel end with its last stream. Whoever still asks (a connection that was accepted
+  /// before the listeners closed) gets a new one.
   void drain();
   /// Ends every tunnel now. Await it before the destructor.
   [[nodiscard]] coro::Task<void> stop();
@@ -85,7 +86,7 @@ class Pool {
   TunnelDialer& dialer_;
   PoolOptions options_;
   std::map<PoolKey, Entry> entries_;
-  bool draining_ = false;
+  bool stopped_ = false;
   coro::Scope scope_;
 };
 

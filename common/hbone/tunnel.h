@@ -107,6 +107,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   // chunks keep the socket busy while the next one is read; more would only delay small messages
   // behind bulk.
   static constexpr std::size_t kQueueMark = 256 * 1024;
+  // The ping that ends the first step of a graceful shutdown; the others count up from 1.
+  static constexpr std::uint64_t kDrainPing = ~std::uint64_t{0};
   // Frames up to this size are copied together, so that several share a TLS record; larger ones are
   // sealed in place.
   static constexpr std::size_t kPackMax = 4096;

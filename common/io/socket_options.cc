@@ -53,16 +53,42 @@ Status set_transparent(int fd) noexcept {
   return {};
 }
 
-Status bind_transparent(int fd, const IpAddress& address) noexcept {
+namespace {
+
+Status prepare_foreign_bind(int fd) noexcept {
   TRY_VOID(set_transparent(fd));
   TRY_VOID(set_int(fd, SOL_IP, IP_FREEBIND, 1, "IP_FREEBIND"));
   if (socket_family(fd) == AF_INET6) {
     TRY_VOID(set_int(fd, SOL_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND"));
   }
-  TRY_VOID(set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
+  return set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
+}
+
+}  // namespace
+
+Status bind_transparent(int fd, const IpAddress& address) noexcept {
+  TRY_VOID(prepare_foreign_bind(fd));
   const SockaddrStorage to(SocketAddress{address, 0}, socket_family(fd));
   if (::bind(fd, to.get(), to.length) == 0) return {};
   return std::unexpected(error_from_errno(errno, "binding to the client's address"));
+}
+
+Status bind_transparent_apart(int fd, const IpAddress& address, std::uint32_t random) noexcept {
+  // ip_local_port_range ends at 60999 unless somebody changed it, and servers are rare above.
+  constexpr std::uint32_t kFirst = 61000;
+  constexpr std::uint32_t kCount = 65536 - kFirst;
+  // Eight places far from each other: when all are taken, a search would cost more than it is
+  // worth.
+  constexpr std::uint32_t kTries = 8;
+  TRY_VOID(prepare_foreign_bind(fd));
+  for (std::uint32_t i = 0; i < kTries; ++i) {
+    const auto port =
+        static_cast<std::uint16_t>(kFirst + (random + i * (kCount / kTries)) % kCount);
+    const SockaddrStorage to(SocketAddress{address, port}, socket_family(fd));
+    if (::bind(fd, to.get(), to.length) == 0) return {};
+    if (errno != EADDRINUSE) break;
+  }
+  return bind_transparent(fd, address);
 }
 
 Status listen_on(int fd, const SocketAddress& address, const ListenOptions& options) noexcept {

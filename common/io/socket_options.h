@@ -29,6 +29,11 @@ Status set_transparent(int fd) noexcept;
 /// Binds to somebody else's address with a port chosen at connect time: IP_TRANSPARENT, IP_FREEBIND
 /// and IP_BIND_ADDRESS_NO_PORT, so that ports are not used up per address.
 Status bind_transparent(int fd, const IpAddress& address) noexcept;
+/// As bind_transparent, for an address whose owner sends from its own ports to the same place: the
+/// port is one that clients do not choose by themselves (61000 and up; `random` picks), for the
+/// kernel's connection tracking cannot tell two connections with the same ends apart. When many are
+/// taken, any port.
+Status bind_transparent_apart(int fd, const IpAddress& address, std::uint32_t random) noexcept;
 
 /// How a listener is made; `fd` comes from socket(2) in whatever namespace it is to serve.
 struct ListenOptions {
