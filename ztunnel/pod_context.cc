@@ -16,11 +16,17 @@ Result<Fd> PodContext::tcp_socket(const IpAddress& towards) const {
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(PodContext& pod, SocketAddress to,
-                                                                  std::optional<IpAddress> as) {
+                                                                  std::optional<IpAddress> as,
+                                                                  ClientPackets packets) {
   CO_TRY(Fd fd, pod.tcp_socket(to.ip));
   // The own address needs no borrowing, and another family cannot be borrowed.
   if (as && pod.transparent == Transparency::on && *as != to.ip && as->is_v4() == to.ip.is_v4()) {
-    CO_TRY_VOID(io::bind_transparent(fd.get(), *as));
+    if (packets == ClientPackets::same_place) {
+      CO_TRY_VOID(io::bind_transparent_apart(fd.get(), *as,
+                                             static_cast<std::uint32_t>(pod.worker.random())));
+    } else {
+      CO_TRY_VOID(io::bind_transparent(fd.get(), *as));
+    }
   }
   auto stream = std::make_unique<io::SocketStream>(pod.worker.loop, std::move(fd));
   const Deadline deadline = pod.worker.loop.after(kConnectTimeout);
