@@ -31,7 +31,7 @@ coro::Task<void> PodProxy::run() {
   inbound_.drain();
   outbound_.pool().drain();
   co_await context_.connections.join();
-  co_await outbound_.pool().stop();
+  co_await outbound_.pool().finish();
 }
 
 coro::Task<void> PodProxy::accept_loop(io::Listener& listener, Kind kind) {
@@ -73,6 +73,8 @@ void PodProxy::release() {
 }
 
 void PodProxy::drain() {
+  // A released pod's listeners are closed without waiting for nodes that have not heard of it yet.
+  if (stopping_) accepting_.cancel();
   stop_all(kHandshakeGrace, kHandshakeGrace);
   inbound_.drain();
 }
@@ -81,6 +83,7 @@ void PodProxy::cut() {
   stop_all(Duration::zero(), Duration::zero());
   accepting_.cancel();
   inbound_.cut();
+  outbound_.pool().cut();
   context_.connections.cancel();
 }
 

@@ -129,14 +129,23 @@ void Pool::drain() {
   }
 }
 
-coro::Task<void> Pool::stop() {
-  stopped_ = true;
-  for (auto& [key, entry] : entries_) {
-    entry.changed.notify_all();
-    for (const auto& held : entry.tunnels) held->tunnel->close();
-  }
+coro::Task<void> Pool::finish() {
+  // Ends the search for idle tunnels; those that are left are in their farewell.
   scope_.cancel();
   co_await scope_.join();
+}
+
+void Pool::cut() noexcept {
+  for (auto& [key, entry] : entries_) {
+    for (const auto& held : entry.tunnels) held->tunnel->close();
+  }
+}
+
+coro::Task<void> Pool::stop() {
+  stopped_ = true;
+  for (auto& [key, entry] : entries_) entry.changed.notify_all();
+  cut();
+  co_await finish();
 }
 
 }  // namespace aquifer::hbone

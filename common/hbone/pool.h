@@ -59,7 +59,12 @@ class Pool {
   /// Lets every tunnel end with its last stream. Whoever still asks (a connection that was accepted
   /// before the listeners closed) gets a new one.
   void drain();
-  /// Ends every tunnel now. Await it before the destructor.
+  /// After drain(), once nobody holds a stream: waits until the tunnels have said farewell and
+  /// ended. Await it, or stop(), before the destructor.
+  [[nodiscard]] coro::Task<void> finish();
+  /// Ends every tunnel now.
+  void cut() noexcept;
+  /// cut(), and waits until they have ended.
   [[nodiscard]] coro::Task<void> stop();
 
  private:

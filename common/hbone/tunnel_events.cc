@@ -62,7 +62,7 @@ void Tunnel::on_goaway(std::uint32_t, ErrorCode) {
 }
 
 void Tunnel::on_ping_ack(std::uint64_t opaque) {
-  if (opaque == kDrainPing) {
+  if (opaque == kDrainPing && draining_) {
     session_.go_away(ErrorCode::no_error);
     none_under_way_ = true;
     farewell_if_idle();
