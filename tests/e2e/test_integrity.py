@@ -1,4 +1,4 @@
-"""Every byte arrives once and in order, half-closes and resets arrive as what they are: ten thousand random connections.
+"""Every byte arrives once and in order, half-closes and resets arrive as such: ten thousand random connections.
 
 What each connection does follows from the seed and its number (drivers/integrity_plan.h): writes of 1 byte to 1 MiB,
 half-closes that stay half closed, resets at random offsets by either end. Both ends know what the other sends, and
@@ -24,6 +24,7 @@ PORT = 9000
 # A sanitizer makes everything several times slower, and sees a mistake in fewer connections.
 CONNECTIONS = 2_000 if is_sanitized() else 10_000
 CONCURRENT = 200
+WARM_UP_CONNECTIONS = 500
 # For all of them together; the driver itself reports a connection on which nothing moves for 30 s.
 TIME_LIMIT_S = 300.0
 
@@ -46,8 +47,8 @@ def start_server(mesh: Mesh, pod: Pod, seed: int) -> Process:
     return server
 
 
-def run_client(pod: Pod, seed: int, addresses: list[str]) -> dict[str, Any]:
-    command = [str(driver()), "client", str(seed), str(CONNECTIONS), str(CONCURRENT), str(PORT), *addresses]
+def run_client(pod: Pod, seed: int, count: int, addresses: list[str]) -> dict[str, Any]:
+    command = [str(driver()), "client", str(seed), str(count), str(CONCURRENT), str(PORT), *addresses]
     done = run([*pod.ns.pod_command(), *command], timeout=TIME_LIMIT_S)
     return dict(json.loads(done.stdout))
 
@@ -64,8 +65,12 @@ def test_ten_thousand_random_connections_lose_nothing_and_end_as_they_were_ended
     print(f"AQUIFER_SEED={seed}")
     servers = [start_server(mesh, pod, seed) for pod in (mesh.server_a, mesh.server_b)]
     near, far = mesh.server_a, mesh.server_b
-    client = run_client(mesh.client, seed, [far.ip, far.ip6, far.ip, near.ip])
-    reports = [client, *(final_report(server) for server in servers)]
+    addresses = [far.ip, far.ip6, far.ip, near.ip]
+    # So many at once need more arenas and buffers than the usual warm-up: the measure of rest is taken after a few.
+    warm_up = run_client(mesh.client, seed, WARM_UP_CONNECTIONS, addresses)
+    mesh.take_baseline()
+    client = run_client(mesh.client, seed, CONNECTIONS, addresses)
+    reports = [warm_up, client, *(final_report(server) for server in servers)]
     print(*(json.dumps(report) for report in reports), sep="\n")
     problems = [line for report in reports for line in report["problems"]]
     assert not problems, f"AQUIFER_SEED={seed}: " + "\n".join(problems)
@@ -74,8 +79,8 @@ def test_ten_thousand_random_connections_lose_nothing_and_end_as_they_were_ended
     # One in three is to be reset, half of these by each end; most of the rest end whole, and at both ends.
     assert client["whole"] > CONNECTIONS // 2
     assert client["half_closed_long"] > CONNECTIONS // 10
-    made_there = sum(report["resets_made"] for report in reports[1:])
-    seen_there = sum(report["resets_seen"] for report in reports[1:])
+    made_there = sum(report["resets_made"] for report in reports[2:])
+    seen_there = sum(report["resets_seen"] for report in reports[2:])
     assert client["resets_made"] > CONNECTIONS // 20
     assert made_there > CONNECTIONS // 20
     # A reset may find its connection not yet known at the other end, or ended there.

@@ -93,7 +93,8 @@ def test_sigterm_drains_what_is_open_for_so_long_and_then_cuts_it(backend: str) 
             assert time.monotonic() - start > 2.5
         assert "drain duration expired with pending connections, forcefully shutting down" in proxy.stdout()
         # And one without connections does not wait.
-        idle = mesh.lab.start_ztunnel("node2", backend=backend, env={**mesh.env, "CONNECTION_TERMINATION_DEADLINE": "1h"})
+        patient = {**mesh.env, "CONNECTION_TERMINATION_DEADLINE": "1h"}
+        idle = mesh.lab.start_ztunnel("node2", backend=backend, env=patient)
         wait_captured(mesh.server_b)
         idle.signal(signal.SIGTERM)
         assert idle.wait(END_TIMEOUT_S) == 0
