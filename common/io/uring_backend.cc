@@ -61,7 +61,7 @@ class UringBackend final : public Backend {
     switch (operation.kind()) {
       case OperationKind::recv: submit_recv(static_cast<ReceiveOperation&>(operation)); return;
       case OperationKind::readable: submit_poll(operation, POLLIN); return;
-      case OperationKind::hangup: submit_hangup(operation); return;
+      case OperationKind::hangup: submit_poll_on(operation, 0); return;
       case OperationKind::writable: submit_poll(operation, POLLOUT); return;
       case OperationKind::connect: start_connect(static_cast<ConnectOperation&>(operation)); return;
     }
@@ -161,11 +161,11 @@ class UringBackend final : public Backend {
     io_uring_sqe_set_data64(entry, reinterpret_cast<std::uintptr_t>(&operation));
   }
 
-  // A single poll would complete at once with RDHUP, which the kernel adds to every mask, when the
-  // peer has ended its side; only a multishot poll goes on to what comes after that.
-  void submit_hangup(Operation& operation) noexcept {
+  // A single poll completes at once with RDHUP, which the kernel adds to every mask, when the peer
+  // has ended its side; only a multishot poll goes on to what comes after that.
+  void submit_poll_on(Operation& operation, unsigned events) noexcept {
     io_uring_sqe* entry = next_entry();
-    io_uring_prep_poll_multishot(entry, operation.channel().fd, 0);
+    io_uring_prep_poll_multishot(entry, operation.channel().fd, events);
     io_uring_sqe_set_data64(entry, reinterpret_cast<std::uintptr_t>(&operation));
   }
 
@@ -223,25 +223,32 @@ class UringBackend final : public Backend {
       case OperationKind::connect:
         finish(operation, result < 0 ? result : -socket_error(operation.channel().fd));
         break;
-      case OperationKind::hangup: on_hangup(operation, completion); break;
+      case OperationKind::hangup: on_poll(operation, completion, 0, POLLHUP | POLLERR); break;
+      // Otherwise a full socket whose peer has ended its side would be tried again without end.
+      case OperationKind::writable:
+        on_poll(operation, completion, POLLOUT, POLLOUT | POLLHUP | POLLERR);
+        break;
       default: finish(operation, result); break;
     }
   }
 
-  void on_hangup(Operation& operation, const io_uring_cqe& completion) noexcept {
+  // A poll that may have been woken by RDHUP alone, which nobody asked for: then a multishot one
+  // goes on to `wanted`. `events` is what the kernel is asked for.
+  void on_poll(Operation& operation, const io_uring_cqe& completion, unsigned events,
+               int wanted) noexcept {
     const bool more = (completion.flags & IORING_CQE_F_MORE) != 0;
-    const bool hung_up = completion.res > 0 && (completion.res & (POLLHUP | POLLERR)) != 0;
-    if (hung_up && more && !operation.backend_mark) {
+    const bool seen = completion.res > 0 && (completion.res & wanted) != 0;
+    if (seen && more && !operation.backend_mark) {
       operation.backend_mark = true;
       submit_cancel(reinterpret_cast<std::uintptr_t>(&operation));
     }
     if (more) return;
-    if (hung_up || operation.backend_mark) {
-      finish(operation, POLLHUP);
+    if (seen || operation.backend_mark) {
+      finish(operation, wanted);
     } else if (completion.res < 0 || operation.ending()) {
       finish(operation, completion.res < 0 ? completion.res : -ECANCELED);
     } else {
-      submit_hangup(operation);
+      submit_poll_on(operation, events);
     }
   }
 

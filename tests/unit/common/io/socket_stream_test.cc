@@ -51,6 +51,28 @@ ON_BOTH_BACKENDS(
   run_on<B>(through, std::size_t{1000});
 }
 
+coro::Task<void> full_and_ended_by_the_peer(Loop& loop) {
+  FdPair pair = tcp_pair();
+  Socket full(loop, std::move(pair.left));
+  Socket peer(loop, std::move(pair.right));
+  const std::vector<std::uint8_t> block(1024 * 1024);
+  while (full.try_send(block).value() > 0) {
+  }
+  REQUIRE(peer.shutdown_write().has_value());
+  const auto ended = co_await full.recv(UINT32_MAX, loop.after(kSoon));
+  REQUIRE(ended.has_value());
+  REQUIRE(ended->empty());
+  // Nothing was read at the other end, so there is no room: a wait that says otherwise makes its
+  // caller spin.
+  const Status room = co_await full.writable(loop.after(std::chrono::milliseconds(50)));
+  REQUIRE_FALSE(room.has_value());
+  CHECK(room.error().code == Errc::timed_out);
+}
+
+ON_BOTH_BACKENDS("a wait for room to write is not woken by the peer's end of its own side") {
+  run_on<B>(full_and_ended_by_the_peer);
+}
+
 coro::Task<void> stalled_peer(Loop& loop) {
   FdPair pair = tcp_pair();
   SocketStream stream(loop, std::move(pair.left));
