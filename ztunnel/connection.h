@@ -25,6 +25,8 @@ struct ConnectionFacts {
   telemetry::Direction direction = telemetry::Direction::outbound;
   SocketAddress source_address;
   SocketAddress destination_address;  ///< the next hop
+  /// Inbound: the application's address, which policies compare. Outbound: what the pod dialled.
+  SocketAddress wanted_address;
   std::string hbone_address;          ///< `:authority`, empty without a tunnel
   End source;
   End destination;

@@ -32,6 +32,9 @@ class Copy {
   /// both streams are aborted; the caller only destroys them.
   [[nodiscard]] coro::Task<CopyEnd> run(coro::CancelSource& cancel);
 
+  /// Asks this copy alone to end; before or during run().
+  void cancel() noexcept { scope_.cancel(); }
+
  private:
   enum class Side : std::uint8_t { client, server };
 

@@ -8,6 +8,7 @@
 #include "ztunnel/connection.h"
 #include "ztunnel/copy.h"
 #include "ztunnel/error_text.h"
+#include "ztunnel/judge.h"
 
 #include <utility>
 
@@ -102,6 +103,7 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   facts.direction = Direction::inbound;
   facts.source_address = peer.address.addr;
   facts.destination_address = peer.local.addr;
+  facts.wanted_address = target->upstream.addr;
   facts.hbone_address = request.authority;
   facts.source = End{snapshot->workload_by_ip(local->network, peer.address.addr.ip), peer.identity};
   facts.destination = End{local, std::make_shared<const SpiffeId>(local->identity)};
@@ -111,8 +113,14 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
     if (!host.empty()) facts.service = model::claimed_service(*snapshot, *local, host);
   }
   auto record = open_record(worker, facts);
+  LiveConnection live(pod_.live, facts, record);
 
   // Before the 200: a failure is a status.
+  if (const auto refusal = judge_inbound(*snapshot, *local, facts)) {
+    stream->refuse(401);
+    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
+    co_return;
+  }
   auto application = co_await connect_plain(pod_, target->upstream.addr, peer.address.addr.ip);
   if (!application) {
     stream->refuse(503);
@@ -130,8 +138,9 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
 
   // After the 200: bytes, and how they ended.
   Copy copy(*stream, **application, record);
+  live.attach(copy);
   const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  if (end != CopyEnd::cancelled) record.succeed(worker.loop.now());
+  live.finish(end, worker.loop.now());
 }
 
 coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
@@ -156,9 +165,16 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   facts.direction = Direction::inbound;
   facts.source_address = from->addr;
   facts.destination_address = to->addr;
+  facts.wanted_address = to->addr;
   facts.source = End{snapshot->workload_by_ip(pod_.pod->network, from->addr.ip), nullptr};
   facts.destination = End{pod_.pod, nullptr};
   auto record = open_record(worker, facts);
+  LiveConnection live(pod_.live, facts, record);
+  if (const auto refusal = judge_inbound(*snapshot, *pod_.pod, facts)) {
+    client.abort();
+    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
+    co_return;
+  }
 
   auto application =
       co_await connect_plain(pod_, upstream->addr, from->addr.ip, ClientPackets::same_place);
@@ -169,8 +185,9 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
     co_return;
   }
   Copy copy(client, **application, record);
+  live.attach(copy);
   const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  if (end != CopyEnd::cancelled) record.succeed(worker.loop.now());
+  live.finish(end, worker.loop.now());
 }
 
 void Inbound::drain() {

@@ -7,6 +7,7 @@
 #include "ztunnel/connection.h"
 #include "ztunnel/copy.h"
 #include "ztunnel/error_text.h"
+#include "ztunnel/judge.h"
 
 #include <algorithm>
 
@@ -16,10 +17,11 @@ namespace {
 using telemetry::Direction;
 
 ConnectionFacts facts_of(const model::ResolvedTarget& target, const model::WorkloadPtr& source,
-                         const SocketAddress& client) {
+                         const SocketAddress& client, const OriginalDst& wanted) {
   ConnectionFacts facts;
   facts.direction = Direction::outbound;
   facts.source_address = client;
+  facts.wanted_address = wanted.addr;
   facts.source.workload = source;
   facts.destination.workload = target.workload;
   facts.service = target.service;
@@ -64,7 +66,14 @@ coro::Task<void> Outbound::serve(Fd accepted) {
     co_return;
   }
 
-  auto record = open_record(worker, facts_of(*target, source, from->addr));
+  const ConnectionFacts facts = facts_of(*target, source, from->addr, *to);
+  auto record = open_record(worker, facts);
+  LiveConnection live(pod_.live, facts, record);
+  if (const auto refusal = judge_outbound(*snapshot, *source, facts)) {
+    client.abort();
+    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
+    co_return;
+  }
   auto upstream = co_await connect(*target, from->addr, *source);
   if (!upstream) {
     client.abort();
@@ -72,8 +81,9 @@ coro::Task<void> Outbound::serve(Fd accepted) {
     co_return;
   }
   Copy copy(client, **upstream, record);
+  live.attach(copy);
   const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  if (end != CopyEnd::cancelled) record.succeed(worker.loop.now());
+  live.finish(end, worker.loop.now());
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> Outbound::connect(

@@ -7,6 +7,7 @@
 #include "common/io/netns.h"
 #include "common/io/socket.h"
 #include "config/model/workload.h"
+#include "ztunnel/live_connection.h"
 #include "ztunnel/worker.h"
 
 #include <memory>
@@ -32,6 +33,8 @@ struct PodContext {
   std::shared_ptr<const io::NetworkNamespace> space;
   Transparency transparent;
   io::Account account;
+  /// Those of them whose context is known; each is the frame of one of `connections`.
+  LiveConnections live;
   /// Every connection of the pod; cancelling it cuts them.
   coro::Scope connections;
 

@@ -1,5 +1,7 @@
 #include "ztunnel/pod_proxy.h"
 
+#include "ztunnel/judge.h"
+
 #include <utility>
 
 namespace aquifer::ztunnel {
@@ -48,6 +50,21 @@ coro::Task<void> PodProxy::accept_loop(io::Listener& listener, Kind kind) {
         break;
     }
   }
+}
+
+void PodProxy::update(model::WorkloadPtr pod) {
+  context_.pod = std::move(pod);
+  judge_again();
+}
+
+void PodProxy::judge_again() {
+  const model::SnapshotPtr snapshot = context_.worker.snapshot;
+  context_.live.for_each([&](LiveConnection& live) {
+    const bool outbound = live.facts().direction == telemetry::Direction::outbound;
+    const auto refusal = outbound ? judge_outbound(*snapshot, *context_.pod, live.facts())
+                                  : judge_inbound(*snapshot, *context_.pod, live.facts());
+    if (refusal) live.cut(kPolicyChange);
+  });
 }
 
 coro::Task<void> PodProxy::stop_after(io::Listener& listener, Duration grace) {

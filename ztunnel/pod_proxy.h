@@ -20,8 +20,11 @@ class PodProxy {
   /// The life of the proxy: completes when its listeners are closed and its connections have ended.
   [[nodiscard]] coro::Task<void> run();
 
-  /// The mesh changed the pod's record. Connections that are open keep the old one.
-  void update(model::WorkloadPtr pod) { context_.pod = std::move(pod); }
+  /// The mesh changed the pod's record. Connections that are open keep the old one, but are judged
+  /// again by the new one.
+  void update(model::WorkloadPtr pod);
+  /// Policies changed: open connections that they no longer allow are cut.
+  void judge_again();
 
   /// The pod left the mesh (its redirects are gone): no new plaintext or outbound connection,
   /// tunnels are accepted for a while yet since other nodes hear of it later, open connections live

@@ -59,7 +59,13 @@ WorkerThread::~WorkerThread() {
 
 void WorkerThread::set_snapshot(model::SnapshotPtr snapshot) {
   loop_->post([side = side_, snapshot = std::move(snapshot)]() mutable {
-    side->worker.snapshot = std::move(snapshot);
+    const model::SnapshotPtr before = std::exchange(side->worker.snapshot, std::move(snapshot));
+    const model::Books& books = side->worker.snapshot->books();
+    const bool same = before->books().authorization == books.authorization &&
+                      before->books().egress == books.egress &&
+                      before->books().network == books.network;
+    if (same) return;
+    for (auto& [id, pod] : side->pods) pod->judge_again();
   });
 }
 

@@ -42,7 +42,7 @@ bool preferred(const Workload& a, const Workload& b) {
 
 bool Changes::empty() const noexcept {
   return !mesh_config && upserted_workloads.empty() && removed_workloads.empty() &&
-         upserted_services.empty() && removed_services.empty();
+         upserted_services.empty() && removed_services.empty() && !books;
 }
 
 // Edits all indexes of one snapshot together, so that none can be forgotten.
@@ -146,6 +146,7 @@ SnapshotPtr Snapshot::apply(const Changes& changes) const {
   std::move(builder).finish(*next);
   next->mesh_config_ =
       changes.mesh_config ? std::make_shared<const MeshConfig>(*changes.mesh_config) : mesh_config_;
+  next->books_ = changes.books ? *changes.books : books_;
   next->version_ = version_ + 1;
   return next;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/address.h"
+#include "config/model/books.h"
 #include "config/model/mesh_config.h"
 #include "config/model/service.h"
 #include "config/model/sharded_index.h"
@@ -27,6 +28,8 @@ struct Changes {
   std::vector<ServiceRecord> upserted_services;
   /// By service_key(). Unknown ones are ignored.
   std::vector<std::string> removed_services;
+  /// All policies anew; see keep_equal().
+  std::optional<Books> books;
 
   [[nodiscard]] bool empty() const noexcept;
 };
@@ -72,6 +75,7 @@ class Snapshot {
   }
 
   [[nodiscard]] const MeshConfig& mesh_config() const noexcept { return *mesh_config_; }
+  [[nodiscard]] const Books& books() const noexcept { return books_; }
   [[nodiscard]] std::size_t workload_count() const noexcept { return workloads_by_uid_.size(); }
   [[nodiscard]] std::size_t service_count() const noexcept { return services_by_key_.size(); }
   /// Counts the versions since the empty one.
@@ -86,6 +90,7 @@ class Snapshot {
   class Builder;
 
   std::shared_ptr<const MeshConfig> mesh_config_;
+  Books books_;
   ShardedIndex<Workload> workloads_by_uid_;
   ShardedIndex<Workload> workloads_by_ip_;
   ShardedIndex<Workload> workloads_by_name_;

@@ -46,6 +46,7 @@ void compare_services(const Snapshot& current, const FullState& wanted, Changes&
 Changes changes_between(const Snapshot& current, const FullState& wanted) {
   Changes changes;
   if (current.mesh_config() != wanted.mesh_config) changes.mesh_config = wanted.mesh_config;
+  if (current.books() != wanted.books) changes.books = keep_equal(current.books(), wanted.books);
   compare_workloads(current, wanted, changes);
   compare_services(current, wanted, changes);
   return changes;

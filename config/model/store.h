@@ -15,6 +15,7 @@ struct FullState {
   MeshConfig mesh_config;
   std::vector<WorkloadPtr> workloads;
   std::vector<ServiceRecord> services;
+  Books books;
 };
 
 /// The smallest batch that turns `current` into `wanted`: equal records are left out and so keep
