@@ -27,7 +27,7 @@ struct ConnectionFacts {
   SocketAddress destination_address;  ///< the next hop
   /// Inbound: the application's address, which policies compare. Outbound: what the pod dialled.
   SocketAddress wanted_address;
-  std::string hbone_address;          ///< `:authority`, empty without a tunnel
+  std::string hbone_address;  ///< `:authority`, empty without a tunnel
   End source;
   End destination;
   model::ServicePtr service;

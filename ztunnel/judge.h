@@ -1,5 +1,6 @@
-// What the mesh's policies say of one connection, with the answer in the log's words. Plain functions
-// of one snapshot and the connection's facts: asked when it opens, and again when policies change.
+// What the mesh's policies say of one connection, with the answer in the log's words. Plain
+// functions of one snapshot and the connection's facts: asked when it opens, and again when
+// policies change.
 #pragma once
 
 #include "common/telemetry/traffic_labels.h"

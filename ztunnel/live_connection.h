@@ -1,6 +1,6 @@
-// One open connection as others may look at it and end it: a policy that changed, the dump, `flows`.
-// Lives in the frame of the function that serves the connection, listed in its pod; on the pod's
-// loop.
+// One open connection as others may look at it and end it: a policy that changed, the dump,
+// `flows`. Lives in the frame of the function that serves the connection, listed in its pod; on the
+// pod's loop.
 #pragma once
 
 #include "common/base/time.h"

@@ -1,5 +1,6 @@
-// Who may reach a workload: authorization policies as values, and the decision on them. The decision
-// is a pure function of a snapshot and plain values, shared by the data path and `explain`.
+// Who may reach a workload: authorization policies as values, and the decision on them. The
+// decision is a pure function of a snapshot and plain values, shared by the data path and
+// `explain`.
 #pragma once
 
 #include <memory>
