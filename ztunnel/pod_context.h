@@ -8,6 +8,7 @@
 #include "common/io/socket.h"
 #include "config/model/workload.h"
 #include "ztunnel/live_connection.h"
+#include "ztunnel/resolved_names.h"
 #include "ztunnel/worker.h"
 
 #include <memory>
@@ -33,6 +34,8 @@ struct PodContext {
   std::shared_ptr<const io::NetworkNamespace> space;
   Transparency transparent;
   io::Account account;
+  /// What the pod's DNS answers said, for policies that speak of host names.
+  ResolvedNames resolved_names;
   /// Those of them whose context is known; each is the frame of one of `connections`.
   LiveConnections live;
   /// Every connection of the pod; cancelling it cuts them.
