@@ -3,6 +3,7 @@
 
 bench.py l4           each figure three times, in turn over the peers; about ten minutes
 bench.py l4 --quick   each once and shorter; about three minutes
+bench.py profile      where the proxies' CPU time goes in each scenario, with flame graphs (--backend uring|epoll)
 
 Prints a table with ratios to no proxy at all; that, JSON and a chart are in build/bench.
 """
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Run as a script, it finds the packages it uses from the root of the repository.
 sys.path[0] = str(ROOT)
 
-from perf.load import chart, memory, noise, peers  # noqa: E402
+from perf.load import chart, flamegraph, memory, noise, peers, profile  # noqa: E402
 from perf.load.figures import Results  # noqa: E402
 from perf.load.scenarios import all_scenarios  # noqa: E402
 from tests.lab import Lab, LabError  # noqa: E402
@@ -31,6 +32,8 @@ from tests.lab.ztunnel import ztunnel_binary  # noqa: E402
 
 OUTPUT = ROOT / "build" / "bench"
 RUNS, SECONDS, LIMIT_S = 3, 4, 660.0
+# Leaves of a profile that are named.
+PROFILE_LEAVES = 12
 QUICK_RUNS, QUICK_SECONDS, QUICK_LIMIT_S = 1, 2, 210.0
 
 
@@ -91,6 +94,24 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def profile_all(backend: str, seconds: int) -> int:
+    """A profile of each scenario, on one backend; the exit code."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with Lab.new() as lab:
+        peers.plan(lab)
+        peer = peers.aquifer(lab, backend)
+        for scenario in all_scenarios():
+            say(f"profiling {scenario.name}")
+            figures: dict[str, float] = {}
+            done = profile.record(peer, scenario.name, lambda: figures.update(scenario.measure(peer, seconds)), OUTPUT)
+            graph = OUTPUT / f"profile-{backend}-{scenario.name}.svg"
+            title = f"{scenario.name}, both proxies, {backend}: {done.samples} samples"
+            graph.write_text(flamegraph.draw(done.stacks, title))
+            measured = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            print(f"{done.table(PROFILE_LEAVES)}\n  {measured}\n  {graph.relative_to(ROOT)}\n", flush=True)
+    return 0
+
+
 def write(bench: Bench, noise_line: str, seconds: float) -> None:
     """The table on standard output; with JSON and the chart also as files."""
     quick = " --quick" if bench.quick else ""
@@ -114,8 +135,10 @@ def write(bench: Bench, noise_line: str, seconds: float) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Aquifer beside other proxies.")
-    parser.add_argument("name", choices=["l4"], help="l4: connections and bytes, against HAProxy and Envoy")
+    parser.add_argument("name", choices=["l4", "profile"],
+                        help="l4: connections and bytes, against HAProxy and Envoy; profile: where the CPU time goes")
     parser.add_argument("--quick", action="store_true", help="each figure once")
+    parser.add_argument("--backend", choices=["uring", "epoll"], default="uring", help="whose profile")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("it makes network namespaces: run it as root")
@@ -123,6 +146,8 @@ def main() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard < 65536 and hard > 0 else 65536, hard))
     started = time.monotonic()
+    if options.name == "profile":
+        return profile_all(options.backend, QUICK_SECONDS if options.quick else RUNS)
     bench = Bench(options.quick)
     try:
         noise_line = bench.run()

@@ -79,7 +79,7 @@ def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
     backends = ["uring", "epoll"] if io_uring_allowed() else ["epoll"]
     if "uring" not in backends:
         say("io_uring is not allowed on this machine: no figures for it")
-    peers += [_aquifer(lab, backend) for backend in backends]
+    peers += [aquifer(lab, backend) for backend in backends]
     mint = Mint(lab.ca_dir, lab.work_dir / "peer-certs")
     near, far = (mint.leaf(f"spiffe://cluster.local/ns/plain/sa/{role}", valid_to_h=2) for role in ("client", "server"))
     for start in (_haproxy, _envoy):
@@ -90,7 +90,8 @@ def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
     return peers
 
 
-def _aquifer(lab: Lab, backend: str) -> Peer:
+def aquifer(lab: Lab, backend: str) -> Peer:
+    """Two ztunnels on this backend, ready."""
     client, server = lab.pod(f"mesh/client-{backend}"), lab.pod(f"mesh/server-{backend}")
     proxies = [lab.start_ztunnel(pod.node, backend=backend, wait_ready=False) for pod in (client, server)]
     for proxy in proxies:

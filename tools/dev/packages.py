@@ -31,7 +31,7 @@ GROUPS: dict[str, list[str]] = {
         "redis-server", "redis-tools", "postgresql", "postgresql-contrib", "openssh-server", "openssh-client",
         "netcat-openbsd",
     ],
-    "bench": ["haproxy"],
+    "bench": ["haproxy", "linux-perf"],
 }
 
 
