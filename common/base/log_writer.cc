@@ -127,8 +127,8 @@ void Writer::run() {
   for (;;) {
     bool stopping = stopping_.load();
     if (write_batch()) {
-      // Whether it was woken or not, it looks again.
-      if (!stopping && oldest_ == nullptr) static_cast<void>(wake_.try_acquire_for(kLinger));
+      // Not a timed wait on the semaphore: that one spins and yields before it sleeps.
+      if (!stopping && oldest_ == nullptr) sleep_ms(kLinger.count());
       continue;
     }
     if (stopping) return;

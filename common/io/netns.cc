@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace aquifer::io {
@@ -35,6 +36,14 @@ Status require_network_namespace(int fd) {
   if (type != CLONE_NEWNET) return fail(Errc::invalid, "a namespace, but not a network namespace");
   return {};
 }
+
+// Where this thread is: its own namespace, opened at its first guard, or that of its innermost guard.
+// Opening it for each socket would be five system calls of the nine that a socket in a pod costs.
+struct Whereabouts {
+  std::optional<NetworkNamespace> own;
+  int current = -1;
+};
+thread_local Whereabouts whereabouts;
 
 }  // namespace
 
@@ -66,21 +75,25 @@ Result<NetworkNamespace> NetworkNamespace::current() {
 }
 
 Result<NamespaceGuard> NamespaceGuard::enter(const NetworkNamespace& target) {
-  TRY(NetworkNamespace home, NetworkNamespace::current());
+  if (!whereabouts.own) {
+    TRY(whereabouts.own, NetworkNamespace::current());
+    whereabouts.current = whereabouts.own->fd();
+  }
   if (::setns(target.fd(), CLONE_NEWNET) != 0) {
     return fail(error_from_errno(errno, "entering a network namespace"));
   }
-  return NamespaceGuard(std::move(home), ::gettid());
+  return NamespaceGuard(std::exchange(whereabouts.current, target.fd()), ::gettid());
 }
 
 NamespaceGuard::NamespaceGuard(NamespaceGuard&& other) noexcept
-    : home_(std::exchange(other.home_, std::nullopt)), thread_(other.thread_) {}
+    : home_(std::exchange(other.home_, -1)), thread_(other.thread_) {}
 
 NamespaceGuard::~NamespaceGuard() {
-  if (!home_) return;
+  if (home_ < 0) return;
   AQUIFER_ASSERT(thread_ == ::gettid());
-  const bool returned_to_own_namespace = ::setns(home_->fd(), CLONE_NEWNET) == 0;
-  AQUIFER_ASSERT(returned_to_own_namespace);
+  const bool returned = ::setns(home_, CLONE_NEWNET) == 0;
+  AQUIFER_ASSERT(returned);
+  whereabouts.current = home_;
 }
 
 Result<Fd> socket_in(const NetworkNamespace& target, int domain, int type, int protocol) {

@@ -15,7 +15,6 @@
 
 #include <compare>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 namespace aquifer::io {
@@ -51,8 +50,9 @@ class NetworkNamespace {
 };
 
 /// While it lives, the calling thread is in the namespace; its end brings the thread back. It must
-/// end on the thread it began on, never across a co_await. Failing to come back stops the process:
-/// whatever ran next would act as the pod.
+/// end on the thread it began on, never across a co_await, and before `target`. Failing to come back
+/// stops the process: whatever ran next would act as the pod. Where a thread comes from is looked up
+/// once, so nothing else may move it after its first guard.
 class NamespaceGuard {
  public:
   [[nodiscard]] static Result<NamespaceGuard> enter(const NetworkNamespace& target);
@@ -63,11 +63,11 @@ class NamespaceGuard {
   ~NamespaceGuard();
 
  private:
-  NamespaceGuard(NetworkNamespace home, pid_t thread) noexcept
-      : home_(std::move(home)), thread_(thread) {}
+  NamespaceGuard(int home, pid_t thread) noexcept : home_(home), thread_(thread) {}
 
-  // Empty in a guard that was moved from.
-  std::optional<NetworkNamespace> home_;
+  // The namespace to return to, owned by the thread or by an outer guard's target; -1 in a guard
+  // that was moved from.
+  int home_;
   pid_t thread_;
 };
 
