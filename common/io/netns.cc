@@ -37,8 +37,9 @@ Status require_network_namespace(int fd) {
   return {};
 }
 
-// Where this thread is: its own namespace, opened at its first guard, or that of its innermost guard.
-// Opening it for each socket would be five system calls of the nine that a socket in a pod costs.
+// Where this thread is: its own namespace, opened at its first guard, or that of its innermost
+// guard. Opening it for each socket would be five system calls of the nine that a socket in a pod
+// costs.
 struct Whereabouts {
   std::optional<NetworkNamespace> own;
   int current = -1;

@@ -50,9 +50,9 @@ class NetworkNamespace {
 };
 
 /// While it lives, the calling thread is in the namespace; its end brings the thread back. It must
-/// end on the thread it began on, never across a co_await, and before `target`. Failing to come back
-/// stops the process: whatever ran next would act as the pod. Where a thread comes from is looked up
-/// once, so nothing else may move it after its first guard.
+/// end on the thread it began on, never across a co_await, and before `target`. Failing to come
+/// back stops the process: whatever ran next would act as the pod. Where a thread comes from is
+/// looked up once, so nothing else may move it after its first guard.
 class NamespaceGuard {
  public:
   [[nodiscard]] static Result<NamespaceGuard> enter(const NetworkNamespace& target);
