@@ -31,7 +31,7 @@ class HboneClient:
         if data := self.h2.data_to_send():
             self.tls.sendall(data)
 
-    def pump(self, done: Callable[[h2.events.Event], bool], timeout: float = 10.0) -> h2.events.Event:
+    def pump(self, done: Callable[[h2.events.Event], bool], timeout: float = 30.0) -> h2.events.Event:
         """Receives until an event is `done`; all events are kept. ConnectionError at the peer's end."""
         self.tls.settimeout(timeout)
         while True:

@@ -27,7 +27,7 @@ from tests.lab import Lab, Pod, run, wait_until
 
 PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
 # However something ends, it is seen to end within this.
-END_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 40.0
 # Memory for what peers do not read: at most 16 MiB a tunnel, and a budget for each pod (ztunnel/pod_context.h).
 STALLED_BYTES_MAX = 160 << 20
 
@@ -97,13 +97,15 @@ def never_reads(pod: Pod) -> Iterator[int]:
             stream.close()
 
 
-def fill(stream: socket.socket, limit: int) -> int:
-    """Sends until nothing is taken for a second; gives how much was."""
-    stream.setblocking(False)
-    sent = 0
-    while sent < limit and select.select([], [stream], [], 1.0)[1]:
-        sent += stream.send(bytes(1 << 18))
-    return sent
+def fill(streams: list[socket.socket], limit: int) -> list[int]:
+    """Sends on all of them until none takes a byte for a second, or one took `limit`; gives what each took."""
+    sent = dict.fromkeys(streams, 0)
+    for stream in streams:
+        stream.setblocking(False)
+    while max(sent.values()) < limit and (ready := select.select([], streams, [], 1.0)[1]):
+        for stream in ready:
+            sent[stream] += stream.send(bytes(1 << 18))
+    return list(sent.values())
 
 
 @contextmanager
@@ -157,9 +159,9 @@ def test_a_killed_ztunnel_of_the_server_is_an_error_and_never_plaintext(mesh: Me
         assert read_exactly(stream, 5) == b"alive"
         with killed(mesh, "node2"), mesh.lab.capture() as wire:
             assert read_until_it_breaks(stream) is not None, "a clean end of a connection that was cut"
-            with mesh.client.connect(mesh.server_b.ip, echo.port) as refused:
+            with pytest.raises(ConnectionResetError), mesh.client.connect(mesh.server_b.ip, echo.port) as refused:
                 refused.sendall(secret)
-                assert isinstance(read_until_it_breaks(refused), ConnectionResetError)
+                raise read_until_it_breaks(refused) or AssertionError("a clean end of a refused connection")
         assert not wire.shows(secret)
         assert set(wire.syn_ports()) <= {HBONE_PORT}
     recovers(mesh)
@@ -193,7 +195,7 @@ def test_a_peer_that_stops_reading_costs_little_and_its_neighbours_go_on(mesh: M
     before = {proxy.node: proxy.rss_anon_bytes() for proxy in mesh.proxies}
     with never_reads(mesh.server_b) as port, ExitStack() as stack:
         stalled = [stack.enter_context(mesh.client.connect(mesh.server_b.ip, port)) for _ in range(8)]
-        sent = [fill(stream, 256 << 20) for stream in stalled]
+        sent = fill(stalled, 256 << 20)
         assert max(sent) < 64 << 20, "somebody takes bytes that nobody reads"
         for proxy in mesh.proxies:
             assert proxy.rss_anon_bytes() - before[proxy.node] < 64 << 20
@@ -342,12 +344,12 @@ def test_descriptors_that_run_out_are_missed_only_until_some_are_given_back(mesh
 
 
 def answered(crowd: list[socket.socket]) -> list[socket.socket]:
-    """Those whose byte comes back, as long as one more does within a second."""
+    """Those whose byte comes back: the first whenever it comes, then as long as one more does within a second."""
     for stream in crowd:
         with suppress(OSError):
             stream.sendall(b"x")
     waiting, good = list(crowd), []
-    while ready := select.select(waiting, [], [], 1.0)[0]:
+    while ready := select.select(waiting, [], [], 1.0 if good else END_TIMEOUT_S)[0]:
         waiting = [stream for stream in waiting if stream not in ready]
         for stream in ready:
             with suppress(OSError):
@@ -358,7 +360,7 @@ def answered(crowd: list[socket.socket]) -> list[socket.socket]:
 
 def tries(mesh: Mesh, port: int) -> bool:
     try:
-        with mesh.client.connect(mesh.server_b.ip, port, timeout=2.0) as stream:
+        with mesh.client.connect(mesh.server_b.ip, port, timeout=5.0) as stream:
             stream.sendall(b"y")
             return stream.recv(1) == b"y"
     except OSError:

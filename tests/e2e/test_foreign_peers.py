@@ -167,7 +167,7 @@ def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, m
     server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context(), status="401")
     mark = mesh.proxy_of(mesh.client).log_mark()
     try:
-        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream, pytest.raises(OSError):
+        with pytest.raises(OSError), mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
             stream.sendall(b"x")
             assert not read_all(stream)
             raise ConnectionError("ended without a word")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.helpers import TcpServer, read_all
+from tests.e2e.helpers import TcpServer, is_left, read_all
 from tests.lab import AccessLine, HttpServer, Lab, LabError, MeshDir, Metrics, parse_access_log, run, wait_until
+from tests.lab.pods import SocketLine
 from tests.lab.record import RECORD_DIR, sweep_abandoned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,3 +226,39 @@ def test_metrics_are_summed_over_the_labels_not_asked_for() -> None:
 def test_waiting_has_an_end_and_says_for_what() -> None:
     with pytest.raises(LabError, match=r"waited 0\.1 s for the cows"):
         wait_until("the cows", lambda: False, 0.1)
+
+
+POD_IPS = ["10.77.2.2", "fd00:77:2::2"]
+PROXY = 'users:(("ztunnel",pid=7,fd=9))'
+OTHER = 'users:(("nginx",pid=8,fd=9))'
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "local", "peer", "users"),
+    [
+        # What a proxy holds, in any state.
+        (True, "ESTAB", "10.77.2.2:15008", "10.77.1.2:40000", PROXY),
+        (True, "FIN-WAIT-2", "10.77.2.3:48794", "10.77.2.2:45481", PROXY),
+        (True, "CLOSE-WAIT", "[fd00:77:1::2]:48794", "[fd00:77:2::2]:45481", PROXY),
+        # What belongs to an application that still runs.
+        (False, "ESTAB", "10.77.2.2:8080", "10.77.1.2:40000", OTHER),
+        (False, "CLOSE-WAIT", "10.77.2.2:8080", "10.77.1.2:40000", OTHER),
+        # What nobody holds: a proxy's tunnels and its connections with a borrowed source address ...
+        (True, "FIN-WAIT-2", "[::ffff:10.77.2.2]:15008", "[::ffff:10.77.1.2]:40000", ""),
+        (True, "FIN-WAIT-2", "10.77.2.2:40000", "10.77.1.2:15008", ""),
+        (True, "FIN-WAIT-2", "10.77.2.3:48794", "10.77.2.2:45481", ""),
+        (True, "FIN-WAIT-2", "127.0.0.1:15001", "10.77.2.2:40000", ""),
+        # ... and an application's, which waits for a proxy that does not answer ...
+        (True, "FIN-WAIT-1", "[::ffff:10.77.2.2]:45481", "[::ffff:10.77.2.3]:48794", ""),
+        (True, "LAST-ACK", "[fd00:77:2::2]:45481", "[fd00:77:1::2]:48794", ""),
+        # ... but not one that has been answered, and whose other end is gone.
+        (False, "FIN-WAIT-2", "[::ffff:10.77.2.2]:45481", "[::ffff:10.77.2.3]:48794", ""),
+        (False, "FIN-WAIT-2", "[fd00:77:2::2]:45481", "[fd00:77:1::2]:48794", ""),
+        (False, "TIME-WAIT", "10.77.2.2:45481", "10.77.2.3:48794", ""),
+        (False, "LISTEN", "*:15008", "*:*", PROXY),
+    ],
+)
+def test_sockets_left_behind_are_told_from_those_that_are_nobodys_debt(
+    left: bool, state: str, local: str, peer: str, users: str
+) -> None:
+    assert is_left(SocketLine(state, local, peer, users), [7], POD_IPS) is left

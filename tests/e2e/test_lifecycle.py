@@ -20,7 +20,7 @@ from tests.lab.ztunnel import ztunnel_binary
 
 PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
 LOADERS = 4
-END_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 40.0
 
 
 def exchange(stream: socket.socket, text: bytes) -> None:
@@ -86,9 +86,13 @@ def test_sigterm_drains_what_is_open_for_so_long_and_then_cuts_it(backend: str) 
             wait_until("the drain to begin", lambda: not answers_ready(proxy))
             wait_until("15008 to be closed", lambda: is_refused(mesh.outside, mesh.server_b.ip, HBONE_PORT))
             assert mesh.server_b.is_captured()
-            if time.monotonic() - start < 2.5:
+            end: OSError | None
+            try:
                 exchange(stream, b"while draining")
-            assert breaks(stream, END_TIMEOUT_S) is not None, "a cut connection ended cleanly"
+                end = breaks(stream, END_TIMEOUT_S)
+            except OSError as error:
+                end = error  # a slow machine: the time was over before the exchange was
+            assert end is not None, "a cut connection ended cleanly"
             assert proxy.wait(END_TIMEOUT_S) == 0
             assert time.monotonic() - start > 2.5
         assert "drain duration expired with pending connections, forcefully shutting down" in proxy.stdout()
@@ -127,7 +131,8 @@ def listens(proxy: Ztunnel, mesh: Mesh) -> bool:
     )
 
 
-@pytest.mark.parametrize("restarts", [20, pytest.param(100, marks=pytest.mark.full)])
+# Fewer than the hundred, which are marked: each takes most of a second.
+@pytest.mark.parametrize("restarts", [12, pytest.param(100, marks=pytest.mark.full)])
 def test_restarts_that_overlap_refuse_no_connection(backend: str, restarts: int) -> None:
     with (
         two_node_mesh(backend) as mesh,
@@ -171,6 +176,83 @@ def leave(mesh: Mesh, pod: Pod) -> None:
     wait_until(f"{pod.key} to be released", lambda: not pod.is_captured())
 
 
+# In this order because what has left gives its ports back only after ten seconds, and serves that long.
+
+
+def test_after_release_tunnels_are_taken_for_ten_seconds(mesh: Mesh, late: Pod) -> None:
+    context = Mint(mesh.lab.ca_dir, mesh.lab.work_dir / "lifecycle-certs").leaf(PEER_ID).client_context()
+
+    def tunnels() -> bool:
+        try:
+            client = HboneClient(mesh.outside.connect(late.ip, HBONE_PORT), context)
+            _, answer = client.connect(f"{late.ip}:{echo.port}")
+        except (OSError, ssl.SSLError):
+            return False
+        client.close()
+        return answer.get(":status") == "200"
+
+    with TcpServer(late.listen()) as echo:
+        join(mesh, late)
+        wait_until("a tunnel while captured", tunnels)
+        start = time.monotonic()
+        leave(mesh, late)
+        served_until = start
+        while tunnels():
+            served_until = time.monotonic()
+            assert served_until - start < 3 * END_TIMEOUT_S, "15008 is never closed"
+            time.sleep(0.2)
+        assert served_until - start > 8.0
+    mesh.settles()
+
+
+def listener_on(pod: Pod, port: int) -> socket.socket | None:
+    try:
+        return pod.listen(port)
+    except OSError:
+        return None
+
+
+def log_of(process: Process) -> str:
+    return process.stdout() + process.stderr()
+
+
+@pytest.mark.parametrize("trouble", ["port in use", "missing namespace"])
+def test_one_pods_trouble_is_told_and_the_others_go_on(mesh: Mesh, late: Pod, trouble: str) -> None:
+    proxy = mesh.proxy_of(late)
+    mark = len(log_of(proxy))
+    held: list[socket.socket] = []
+    hidden = late.ns.path.with_name(late.ns.path.name + "-hidden")
+    if trouble == "port in use":
+        held.append(wait_until("port 15006 to be free", lambda: listener_on(late, 15006), END_TIMEOUT_S))
+        reason = "port 15006 is in use in the pod"
+    else:
+        manifest = mesh.lab.mesh.find("Pod", "late", "comer")
+        annotations = manifest["metadata"]["annotations"]
+        proper = dict(annotations)
+        annotations["aquifer.dev/netns"] = str(hidden)
+        reason = f"network namespace {hidden}"
+        mesh.lab.mesh.apply(manifest)
+    mesh.lab.mesh.enrol("late")
+    try:
+        wait_until("the pod to be reported", lambda: "late/comer is NOT captured" in log_of(proxy)[mark:])
+        assert reason in log_of(proxy)[mark:]
+        wait_until("readiness to say so", lambda: proxy.get("/healthz/ready", 15021)[0] == 500)
+        assert "workload proxy manager" in proxy.get("/healthz/ready", 15021)[1]
+        assert proxy.metrics().total("workload_manager_pending_proxy_count") == 1
+        assert not late.is_captured()
+        assert mesh.client.curl(f"http://{mesh.server_b.ip}:{APP_PORT}/").endswith(f"you are {mesh.client.ip}\n")
+    finally:
+        for listener in held:
+            listener.close()
+        if trouble == "missing namespace":
+            manifest["metadata"]["annotations"] = proper
+            mesh.lab.mesh.apply(manifest)
+    # It keeps trying by itself.
+    wait_captured(late, timeout=END_TIMEOUT_S)
+    wait_until("readiness to be back", lambda: answers_ready(proxy), END_TIMEOUT_S)
+    leave(mesh, late)
+
+
 @pytest.mark.sanitizer
 def test_long_connections_live_through_joining_and_leaving(mesh: Mesh, late: Pod) -> None:
     with TcpServer(late.listen()) as inside, TcpServer(mesh.server_a.listen()) as elsewhere:
@@ -191,14 +273,13 @@ def test_long_connections_live_through_joining_and_leaving(mesh: Mesh, late: Pod
                     exchange(streams[name], b"and here")
         for stream in streams.values():
             stream.close()
-    mesh.settles()
 
 
 def test_a_refused_tunnel_is_dialled_again_and_never_replaced_by_plaintext(mesh: Mesh) -> None:
     node = mesh.lab.node("node2").ns.enter_command()
     rule = ["FORWARD", "-p", "tcp", "-d", mesh.server_b.ip, "--dport", str(HBONE_PORT),
             "-j", "REJECT", "--reject-with", "tcp-reset"]  # fmt: skip
-    mesh.settles()  # no tunnel is open: this connection has to dial one
+    mesh.wait_no_tunnels()  # this connection has to dial one
 
     def refusals() -> int:
         listed = run([*node, "iptables", "-w", "-nvxL", "FORWARD"]).stdout
@@ -216,33 +297,6 @@ def test_a_refused_tunnel_is_dialled_again_and_never_replaced_by_plaintext(mesh:
             run([*node, "iptables", "-w", "-D", *rule], check=False)
     assert set(wire.syn_ports()) == {HBONE_PORT}
     assert not wire.shows(b"patience is rewarded")
-    mesh.settles()
-
-
-def test_after_release_tunnels_are_taken_for_ten_seconds(mesh: Mesh, late: Pod) -> None:
-    context = Mint(mesh.lab.ca_dir, mesh.lab.work_dir / "lifecycle-certs").leaf(PEER_ID).client_context()
-
-    def tunnels() -> bool:
-        try:
-            client = HboneClient(mesh.outside.connect(late.ip, HBONE_PORT), context)
-        except (OSError, ssl.SSLError):
-            return False
-        _, answer = client.connect(f"{late.ip}:{echo.port}")
-        client.close()
-        return answer.get(":status") == "200"
-
-    with TcpServer(late.listen()) as echo:
-        join(mesh, late)
-        wait_until("a tunnel while captured", tunnels)
-        start = time.monotonic()
-        leave(mesh, late)
-        served_until = start
-        while tunnels():
-            served_until = time.monotonic()
-            assert served_until - start < 3 * END_TIMEOUT_S, "15008 is never closed"
-            time.sleep(0.2)
-        assert served_until - start > 8.0
-    mesh.settles()
 
 
 def test_release_takes_the_rules_out_after_the_program_has_ended(mesh: Mesh) -> None:
@@ -295,55 +349,6 @@ def test_bad_input_is_one_clear_line_and_an_exit_code(
     assert got == code, said
     assert named in said
     assert len(said.splitlines()) == 1, said
-
-
-def listener_on(pod: Pod, port: int) -> socket.socket | None:
-    try:
-        return pod.listen(port)
-    except OSError:
-        return None
-
-
-def log_of(process: Process) -> str:
-    return process.stdout() + process.stderr()
-
-
-@pytest.mark.parametrize("trouble", ["missing namespace", "port in use"])
-def test_one_pods_trouble_is_told_and_the_others_go_on(mesh: Mesh, late: Pod, trouble: str) -> None:
-    proxy = mesh.proxy_of(late)
-    mark = len(log_of(proxy))
-    held: list[socket.socket] = []
-    hidden = late.ns.path.with_name(late.ns.path.name + "-hidden")
-    if trouble == "port in use":
-        # What left the mesh before gives its ports back a moment later.
-        held.append(wait_until("port 15006 to be free", lambda: listener_on(late, 15006), END_TIMEOUT_S))
-        reason = "port 15006 is in use in the pod"
-    else:
-        manifest = mesh.lab.mesh.find("Pod", "late", "comer")
-        annotations = manifest["metadata"]["annotations"]
-        proper = dict(annotations)
-        annotations["aquifer.dev/netns"] = str(hidden)
-        reason = f"network namespace {hidden}"
-        mesh.lab.mesh.apply(manifest)
-    mesh.lab.mesh.enrol("late")
-    try:
-        wait_until("the pod to be reported", lambda: "late/comer is NOT captured" in log_of(proxy)[mark:])
-        assert reason in log_of(proxy)[mark:]
-        wait_until("readiness to say so", lambda: proxy.get("/healthz/ready", 15021)[0] == 500)
-        assert "workload proxy manager" in proxy.get("/healthz/ready", 15021)[1]
-        assert proxy.metrics().total("workload_manager_pending_proxy_count") == 1
-        assert not late.is_captured()
-        assert mesh.client.curl(f"http://{mesh.server_b.ip}:{APP_PORT}/").endswith(f"you are {mesh.client.ip}\n")
-    finally:
-        for listener in held:
-            listener.close()
-        if trouble == "missing namespace":
-            manifest["metadata"]["annotations"] = proper
-            mesh.lab.mesh.apply(manifest)
-    # It keeps trying by itself.
-    wait_captured(late, timeout=END_TIMEOUT_S)
-    wait_until("readiness to be back", lambda: answers_ready(proxy), END_TIMEOUT_S)
-    leave(mesh, late)
 
 
 def test_everything_comes_to_rest_after_all_of_this(mesh: Mesh) -> None:

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.hbone_peer import HBONE_PORT
 from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, is_sanitized, read_all, source_of, wait_captured
 from tests.lab import AccessLine, Capture, LabError, Pod, wait_until
+from tests.lab.netns import CONNECT_TIMEOUT_S
 
 pytestmark = [pytest.mark.sanitizer, pytest.mark.tsan]
 
-HBONE_PORT = 15008
 # A sanitizer makes everything several times slower: there only the order of magnitude is checked.
 ENROL_LIMIT_S = 5.0 if is_sanitized() else 1.0
+# A busy machine may take the processor away for longer than that; something slow would be slow every time.
+ENROL_TRIES = 4
 TRAFFIC = "istio_tcp_connections_opened_total"
 FAMILIES = ["ip", "ip6"]
 
@@ -44,7 +47,13 @@ def party(side: str, pod: Pod) -> str:
 def both_lines(mesh: Mesh, source: Pod, target: Pod, marks: dict[str, int], source_addr: str) -> list[AccessLine]:
     """What the source's ztunnel and the target's say about the connection from `source_addr`."""
     out = mesh.proxy_of(source).wait_access(marks[source.node], src_addr=source_addr, direction="outbound")
-    into = mesh.proxy_of(target).wait_access(marks[target.node], direction="inbound")
+    # The target knows the tunnel's address, not the connection's; lines of earlier tests may still be on their way.
+    into = mesh.proxy_of(target).wait_access(
+        marks[target.node],
+        direction="inbound",
+        src_workload=source.key.partition("/")[2],
+        dst_hbone_addr=out["dst.hbone_addr"],
+    )
     return [out, into]
 
 
@@ -83,10 +92,77 @@ def test_a_request_within_the_node_is_served_with_both_identities(mesh: Mesh, fa
         assert (line["src.identity"], line["dst.identity"]) == (identity(mesh.client), identity(mesh.server_a))
 
 
+# Early in the file: a released pod keeps its listeners for ten seconds, which the tests that follow make use of.
+
+
+@pytest.fixture(scope="module")
+def late(mesh: Mesh) -> Iterator[Pod]:
+    """A pod in a namespace that nobody has enrolled yet."""
+    mesh.lab.mesh.namespace("late")
+    pod = mesh.lab.add_pod("late", "comer", node="node1", service_account="comer")
+    yield pod
+    mesh.lab.remove_pod("late/comer")
+    mesh.lab.mesh.delete("Namespace", "", "late")
+
+
+def leave(mesh: Mesh, pod: Pod) -> None:
+    mesh.lab.mesh.release("late")
+    wait_until(f"{pod.key} to be released", lambda: not pod.is_captured())
+
+
+def test_labelling_a_namespace_captures_its_pods_within_a_second_and_with_no_restart(mesh: Mesh, late: Pod) -> None:
+    pids = [proxy.pid for proxy in mesh.proxies]
+    proxy = mesh.proxy_of(late)
+    with TcpServer(mesh.server_b.listen()) as echo:
+
+        def is_in_the_log() -> bool:
+            with late.connect(mesh.server_b.ip, echo.port) as stream:
+                stream.shutdown(1)
+                read_all(stream)
+                source = source_of(stream)
+            try:
+                proxy.wait_access(mark, direction="outbound", src_addr=source, timeout=0.1)
+            except LabError:
+                return False
+            return True
+
+        mark = proxy.log_mark()
+        took: list[float] = []
+        while len(took) < ENROL_TRIES and min(took, default=ENROL_LIMIT_S) >= ENROL_LIMIT_S:
+            if took:
+                leave(mesh, late)
+                mark = proxy.log_mark()
+            assert not is_in_the_log(), "captured before anyone asked for it"
+            start = time.monotonic()
+            mesh.lab.mesh.enrol("late")
+            wait_until("a new connection to be captured", is_in_the_log)
+            took.append(time.monotonic() - start)
+    assert min(took) < ENROL_LIMIT_S, took
+    assert [proxy.pid for proxy in mesh.proxies] == pids
+    line = proxy.wait_access(mark, direction="outbound", src_workload="comer")
+    assert line["src.identity"] == identity(late)
+
+
+def test_taking_the_label_away_releases_its_pods_while_connections_live_on(mesh: Mesh, late: Pod) -> None:
+    mesh.lab.mesh.enrol("late")
+    wait_captured(late)
+    with TcpServer(mesh.server_b.listen()) as echo, late.connect(mesh.server_b.ip, echo.port) as captured:
+        captured.sendall(b"while captured")
+        assert captured.recv(100) == b"while captured"
+        leave(mesh, late)
+        captured.sendall(b"and afterwards")
+        assert captured.recv(100) == b"and afterwards"
+        mark = mesh.proxy_of(late).log_mark()
+        assert late.curl(f"http://{mesh.server_b.ip}:{APP_PORT}/").endswith(f"you are {late.ip}\n")
+    mesh.proxy_of(late).wait_access(mark, src_workload="comer")  # the captured one, ended just now
+    lines = mesh.proxy_of(late).access_lines(mark)
+    assert len([line for line in lines if line.get("src.workload") == "comer"]) == 1
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_wire_shows_tunnels_only_and_nothing_of_the_request(mesh: Mesh, family: str) -> None:
     secret = secrets.token_hex(12)
-    mesh.settles()  # no pooled tunnel is left, so this one must be opened while we watch
+    mesh.wait_no_tunnels()  # so this one must be opened while we watch
     with mesh.lab.capture() as wire:
         get(mesh.client, getattr(mesh.server_b, family), APP_PORT, f"/{secret}")
     assert wire.syn_ports()[HBONE_PORT] >= 1
@@ -178,12 +254,16 @@ def test_a_destination_that_no_manifest_names_is_passed_through(mesh: Mesh) -> N
 
 def test_a_port_where_nobody_listens_is_an_error_and_not_a_hang(mesh: Mesh) -> None:
     marks = mesh.marks()
-    with mesh.client.connect(mesh.server_b.ip, 9) as stream:
+    with mesh.client.ns.open_socket() as stream:
+        stream.settimeout(CONNECT_TIMEOUT_S)
+        stream.bind((mesh.client.ip, 0))
+        source = source_of(stream)
         try:
+            # The reset may be there before connect() has looked whether it succeeded.
+            stream.connect((mesh.server_b.ip, 9))
             assert stream.recv(1) == b""
         except ConnectionResetError:
             pass  # as the peer does it when bytes were lost
-        source = source_of(stream)
     out, into = both_lines(mesh, mesh.client, mesh.server_b, marks, source)
     assert (out.level, into.level) == ("error", "error")
     assert out["error"] == "http status: 503 Service Unavailable"
@@ -219,61 +299,6 @@ def test_metrics_count_the_connection_and_its_bytes_on_both_sides(mesh: Mesh) ->
         return [now - old for now, old in zip(counts(), before, strict=True)]
 
     wait_until(f"counters to grow by {each} (they grew by {grown()})", lambda: grown() == each + each, 5.0)
-
-
-@pytest.fixture(scope="module")
-def late(mesh: Mesh) -> Iterator[Pod]:
-    """A pod in a namespace that nobody has enrolled yet."""
-    mesh.lab.mesh.namespace("late")
-    pod = mesh.lab.add_pod("late", "comer", node="node1", service_account="comer")
-    yield pod
-    mesh.lab.remove_pod("late/comer")
-    mesh.lab.mesh.delete("Namespace", "", "late")
-
-
-def test_labelling_a_namespace_captures_its_pods_within_a_second_and_with_no_restart(mesh: Mesh, late: Pod) -> None:
-    pids = [proxy.pid for proxy in mesh.proxies]
-    proxy = mesh.proxy_of(late)
-    with TcpServer(mesh.server_b.listen()) as echo:
-
-        def is_in_the_log() -> bool:
-            with late.connect(mesh.server_b.ip, echo.port) as stream:
-                stream.shutdown(1)
-                read_all(stream)
-                source = source_of(stream)
-            try:
-                proxy.wait_access(mark, direction="outbound", src_addr=source, timeout=0.1)
-            except LabError:
-                return False
-            return True
-
-        mark = proxy.log_mark()
-        assert not is_in_the_log(), "captured before anyone asked for it"
-        start = time.monotonic()
-        mesh.lab.mesh.enrol("late")
-        wait_until("a new connection to be captured", is_in_the_log)
-        took = time.monotonic() - start
-    assert took < ENROL_LIMIT_S
-    assert [proxy.pid for proxy in mesh.proxies] == pids
-    line = proxy.wait_access(mark, direction="outbound", src_workload="comer")
-    assert line["src.identity"] == identity(late)
-
-
-def test_taking_the_label_away_releases_its_pods_while_connections_live_on(mesh: Mesh, late: Pod) -> None:
-    mesh.lab.mesh.enrol("late")
-    wait_captured(late)
-    with TcpServer(mesh.server_b.listen()) as echo, late.connect(mesh.server_b.ip, echo.port) as captured:
-        captured.sendall(b"while captured")
-        assert captured.recv(100) == b"while captured"
-        mesh.lab.mesh.release("late")
-        wait_until("late/comer to be released", lambda: not late.is_captured())
-        captured.sendall(b"and afterwards")
-        assert captured.recv(100) == b"and afterwards"
-        mark = mesh.proxy_of(late).log_mark()
-        assert late.curl(f"http://{mesh.server_b.ip}:{APP_PORT}/").endswith(f"you are {late.ip}\n")
-    mesh.proxy_of(late).wait_access(mark, src_workload="comer")  # the captured one, ended just now
-    lines = mesh.proxy_of(late).access_lines(mark)
-    assert len([line for line in lines if line.get("src.workload") == "comer"]) == 1
 
 
 def test_everything_comes_to_rest_after_all_of_this(mesh: Mesh) -> None:

@@ -13,7 +13,7 @@ from tests.lab.shell import LabError, wait_until
 if TYPE_CHECKING:
     from tests.lab.topology import Lab
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 # What iperf3 needs beyond the time it measures.
 IPERF3_SLACK_S = 20.0
 

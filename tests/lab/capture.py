@@ -20,8 +20,8 @@ from tests.lab.shell import LabError, wait_until
 BUFFER_KIB = 65536
 # Markers go to the discard port of another node, where nobody listens.
 MARKER_PORT = 9
-START_TIMEOUT_S = 10.0
-FLUSH_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 30.0
+FLUSH_TIMEOUT_S = 30.0
 
 _DROPPED = re.compile(r"(\d+) packets? dropped by (kernel|interface)")
 

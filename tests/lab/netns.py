@@ -24,6 +24,8 @@ NETNS_DIR = Path("/run/netns")
 NETNS_ETC_DIR = Path("/etc/netns")
 # The kernel names interfaces by at most 15 characters.
 INTERFACE_NAME_CHARS_MAX = 15
+# Also the limit of what is then done with the connection. Only a failure waits so long.
+CONNECT_TIMEOUT_S = 30.0
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +79,7 @@ class Namespace:
         """A socket that lives in this namespace, for use from any thread."""
         return self.call(lambda: socket.socket(family, kind))
 
-    def connect(self, address: str, port: int, *, timeout: float = 10.0, source: str | None = None) -> socket.socket:
+    def connect(self, address: str, port: int, *, timeout: float = CONNECT_TIMEOUT_S, source: str | None = None) -> socket.socket:
         """A TCP connection opened from inside the namespace."""
         stream = self.open_socket(family_of(address))
         stream.settimeout(timeout)

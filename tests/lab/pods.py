@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.lab.netns import Namespace
+from tests.lab.netns import CONNECT_TIMEOUT_S, Namespace
 from tests.lab.shell import run
 
 RUN_TIMEOUT_S = 30.0
@@ -24,6 +24,18 @@ class SocketLine:
 
     def belongs_to(self, pid: int) -> bool:
         return f"pid={pid}," in self.users
+
+    @property
+    def local_ip(self) -> str:
+        return _plain_ip(self.local)
+
+    @property
+    def local_port(self) -> int:
+        return int(self.local.rpartition(":")[2])
+
+    @property
+    def peer_port(self) -> int:
+        return int(self.peer.rpartition(":")[2])
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class Pod:
         command = ["curl", "-sS", "--fail", "--max-time", f"{timeout:g}", *options, url]
         return self.run(command, check=check, timeout=timeout + 5).stdout
 
-    def connect(self, address: str, port: int, *, timeout: float = 10.0, source: str | None = None) -> socket.socket:
+    def connect(self, address: str, port: int, *, timeout: float = CONNECT_TIMEOUT_S, source: str | None = None) -> socket.socket:
         """A TCP connection from inside the pod, for use here."""
         return self.ns.connect(address, port, timeout=timeout, source=source)
 
@@ -88,3 +100,8 @@ class Pod:
     def is_captured(self) -> bool:
         """True exactly when new outbound connections are redirected to the node's proxy."""
         return "--to-ports 15001" in self.iptables_save()
+
+
+def _plain_ip(endpoint: str) -> str:
+    """The address of `ss`'s ADDRESS:PORT: without brackets, interface and the prefix of an IPv4 one on an IPv6 socket."""
+    return endpoint.rpartition(":")[0].strip("[]").partition("%")[0].removeprefix("::ffff:")

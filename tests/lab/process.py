@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.lab.shell import LabError, wait_until
 
 # Longer than ztunnel's own drain limit (CONNECTION_TERMINATION_DEADLINE, 5 s).
-STOP_TIMEOUT_S = 10.0
-KILL_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 20.0
+KILL_TIMEOUT_S = 20.0
 # A program of the lab sees these of our environment, besides what it is given.
 INHERITED_ENV = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 # How much of a log an error message quotes.

@@ -13,6 +13,8 @@ T = TypeVar("T")
 COMMAND_TIMEOUT_S = 60.0
 # How often a condition is looked at: short against anything we wait for, long against its own cost.
 POLL_INTERVAL_S = 0.02
+# Only a failure waits so long. Generous: the machine may be busy with other things for seconds at a time.
+WAIT_TIMEOUT_S = 30.0
 
 
 class LabError(Exception):
@@ -47,7 +49,7 @@ def run(
     return done
 
 
-def wait_until(what: str, condition: Callable[[], T], timeout: float = 10.0) -> T:
+def wait_until(what: str, condition: Callable[[], T], timeout: float = WAIT_TIMEOUT_S) -> T:
     """Returns the first true value of `condition`; `what` completes 'waited N s for ...'."""
     deadline = time.monotonic() + timeout
     while True:

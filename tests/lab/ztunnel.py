@@ -11,12 +11,12 @@ from tests.lab.accesslog import AccessLine, parse_access_log
 from tests.lab.metrics import Metrics
 from tests.lab.netns import Namespace
 from tests.lab.process import Process
-from tests.lab.shell import LabError, wait_until
+from tests.lab.shell import WAIT_TIMEOUT_S, LabError, wait_until
 
 ADMIN_PORT, METRICS_PORT, READY_PORT = 15000, 15020, 15021
 # A sanitizer's build starts several times slower than a release build.
 READY_TIMEOUT_S = 30.0
-HTTP_TIMEOUT_S = 5.0
+HTTP_TIMEOUT_S = 20.0
 OPERATIONS_METRIC = "aquifer_io_operations_total"
 
 
@@ -103,7 +103,7 @@ class Ztunnel(Process):
         since: int = 0,
         *,
         where: Callable[[AccessLine], bool] = lambda line: True,
-        timeout: float = 5.0,
+        timeout: float = WAIT_TIMEOUT_S,
         **fields: str,
     ) -> AccessLine:
         """The first line after the mark with these fields (dots as underscores) for which `where` holds."""
