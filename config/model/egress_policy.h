@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/address.h"
+#include "config/model/enforcement.h"
 #include "config/model/workload_groups.h"
 
 #include <compare>
@@ -80,11 +81,6 @@ struct EgressRule {
   /// Any of them; none at all: every destination.
   std::vector<EgressTarget> to;
   friend bool operator==(const EgressRule&, const EgressRule&) = default;
-};
-
-enum class Enforcement : std::uint8_t {
-  enforced,
-  dry_run,  ///< only logged
 };
 
 struct EgressPolicy {

@@ -71,6 +71,9 @@ struct Workload {
   /// NAMESPACE/NAME of the waypoint for traffic addressed to this workload itself; empty means
   /// none.
   std::string waypoint;
+  /// NAMESPACE/NAME of the authorization policies that hold for this workload by a selector;
+  /// sorted, each once.
+  std::vector<std::string> authorization_policies;
 
   friend bool operator==(const Workload&, const Workload&) = default;
 };
