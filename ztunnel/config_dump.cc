@@ -7,6 +7,13 @@ namespace {
 
 using nlohmann::json;
 
+json waypoint_json(const model::WaypointRef& waypoint) {
+  const std::string destination =
+      waypoint.address ? waypoint.address->network + "/" + waypoint.address->ip.to_string()
+                       : waypoint.ns + "/" + waypoint.hostname;
+  return json{{"destination", destination}, {"hboneMtlsPort", waypoint.port}};
+}
+
 json workload_json(const model::Workload& workload) {
   json addresses = json::array();
   for (const IpAddress& address : workload.addresses) addresses.push_back(address.to_string());
@@ -31,7 +38,7 @@ json workload_json(const model::Workload& workload) {
       {"authorizationPolicies", json::array()},
       {"capacity", 1},
   };
-  if (!workload.waypoint.empty()) result["waypoint"] = json{{"destination", workload.waypoint}};
+  if (workload.waypoint) result["waypoint"] = waypoint_json(*workload.waypoint);
   return result;
 }
 
@@ -55,7 +62,7 @@ json service_json(const model::ServiceRecord& record) {
   }
   json result{{"name", service.name}, {"namespace", service.ns}, {"hostname", service.hostname},
               {"vips", vips},         {"ports", ports},          {"endpoints", endpoints}};
-  if (!service.waypoint.empty()) result["waypoint"] = json{{"destination", service.waypoint}};
+  if (!service.waypoints.empty()) result["waypoint"] = waypoint_json(service.waypoints.front());
   return result;
 }
 

@@ -63,9 +63,7 @@ telemetry::TrafficLabels traffic_labels(const ConnectionFacts& facts) {
   return labels;
 }
 
-}  // namespace
-
-telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& facts) {
+telemetry::ConnectionLog connection_log(const ConnectionFacts& facts) {
   telemetry::ConnectionLog log;
   log.direction = facts.direction;
   log.src_addr = facts.source_address;
@@ -75,8 +73,19 @@ telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& f
   log.service_owner = facts.service;
   if (facts.service != nullptr) log.dst_service = facts.service->hostname;
   log.dst = log_party(facts.destination);
-  return telemetry::ConnectionRecord(worker.node.traffic, traffic_labels(facts), std::move(log),
-                                     worker.loop.now());
+  return log;
+}
+
+}  // namespace
+
+telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& facts) {
+  return telemetry::ConnectionRecord(worker.node.traffic, traffic_labels(facts),
+                                     connection_log(facts), worker.loop.now());
+}
+
+void turn_record_to(telemetry::ConnectionRecord& record, telemetry::ResponseFlag flag,
+                    const ConnectionFacts& facts) {
+  record.turn_to(flag, traffic_labels(facts), connection_log(facts));
 }
 
 std::string baggage_of(const model::Workload& workload) {

@@ -36,6 +36,10 @@ struct ConnectionFacts {
 /// Opens the record: counts, and logs at debug. Told how it ended, it writes the access-log line.
 [[nodiscard]] telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& facts);
 
+/// `facts` now name another destination than the record was opened for, which failed with `flag`.
+void turn_record_to(telemetry::ConnectionRecord& record, telemetry::ResponseFlag flag,
+                    const ConnectionFacts& facts);
+
 /// The `baggage` header that describes `workload`.
 [[nodiscard]] std::string baggage_of(const model::Workload& workload);
 

@@ -121,7 +121,8 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
     record.fail(worker.loop.now(), refusal->flag, refusal->reason);
     co_return;
   }
-  auto application = co_await connect_plain(pod_, target->upstream.addr, peer.address.addr.ip);
+  auto application = co_await connect_plain(
+      pod_, target->upstream.addr, worker.loop.after(kConnectTimeout), peer.address.addr.ip);
   if (!application) {
     stream->refuse(503);
     record.fail(worker.loop.now(), response_flag(application.error()),
@@ -177,7 +178,8 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   }
 
   auto application =
-      co_await connect_plain(pod_, upstream->addr, from->addr.ip, ClientPackets::same_place);
+      co_await connect_plain(pod_, upstream->addr, worker.loop.after(kConnectTimeout),
+                             from->addr.ip, ClientPackets::same_place);
   if (!application) {
     client.abort();
     record.fail(worker.loop.now(), response_flag(application.error()),

@@ -12,38 +12,11 @@
 #include <algorithm>
 
 namespace aquifer::ztunnel {
-namespace {
-
-using telemetry::Direction;
-
-ConnectionFacts facts_of(const model::ResolvedTarget& target, const model::WorkloadPtr& source,
-                         const SocketAddress& client, const OriginalDst& wanted) {
-  ConnectionFacts facts;
-  facts.direction = Direction::outbound;
-  facts.source_address = client;
-  facts.wanted_address = wanted.addr;
-  facts.source.workload = source;
-  facts.destination.workload = target.workload;
-  facts.service = target.service;
-  if (target.path != model::Path::hbone) {
-    facts.destination_address = target.upstream.addr;
-    return facts;
-  }
-  facts.destination_address = target.tunnel.addr;
-  facts.hbone_address = target.authority.addr.to_string();
-  // The tunnel is only opened to one of these, with this identity of ours: both are proven once
-  // bytes flow.
-  facts.source.proven = std::make_shared<const SpiffeId>(source->identity);
-  if (!target.expected_identities.empty()) {
-    facts.destination.proven = std::make_shared<const SpiffeId>(target.expected_identities.front());
-  }
-  return facts;
-}
-
-}  // namespace
-
 Outbound::Outbound(PodContext& pod)
-    : pod_(pod), dialer_(pod), pool_(pod.worker.loop, dialer_, pod.worker.node.settings.pool) {}
+    : pod_(pod),
+      dialer_(pod),
+      pool_(pod.worker.loop, dialer_, pod.worker.node.settings.pool),
+      connector_(pod, pool_) {}
 
 coro::Task<void> Outbound::serve(Fd accepted) {
   Worker& worker = pod_.worker;
@@ -55,29 +28,27 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   const auto to = client.socket().original_destination();
   if (!from || !to) co_return;  // gone before it was looked at
 
-  const model::SnapshotPtr snapshot = worker.snapshot;
-  const model::WorkloadPtr source = pod_.pod;
-  const model::ResolveRequest request{source, *to, worker.random()};
-  const auto target = model::resolve(*snapshot, request);
+  OutboundCall call{.snapshot = worker.snapshot,
+                    .source = pod_.pod,
+                    .client = from->addr,
+                    .wanted = *to,
+                    .target = {},
+                    .facts = {}};
+  auto target = resolve(call);
   if (!target) {
-    telemetry::log_early_denial(Direction::outbound, from->addr, to->addr,
-                                model::describe_resolve_error(target.error(), *to));
+    telemetry::log_early_denial(telemetry::Direction::outbound, from->addr, to->addr,
+                                target.error().reason);
     client.abort();
     co_return;
   }
-
-  const ConnectionFacts facts = facts_of(*target, source, from->addr, *to);
-  auto record = open_record(worker, facts);
-  LiveConnection live(pod_.live, facts, record);
-  if (const auto refusal = judge_outbound(*snapshot, *source, facts)) {
-    client.abort();
-    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
-    co_return;
-  }
-  auto upstream = co_await connect(*target, from->addr, *source);
+  call.target = std::move(*target);
+  call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+  auto record = open_record(worker, call.facts);
+  LiveConnection live(pod_.live, call.facts, record);
+  auto upstream = co_await connector_.connect(call, record);
   if (!upstream) {
     client.abort();
-    record.fail(worker.loop.now(), response_flag(upstream.error()), error_text(upstream.error()));
+    record.fail(worker.loop.now(), upstream.error().flag, upstream.error().reason);
     co_return;
   }
   Copy copy(client, **upstream, record);
@@ -86,31 +57,12 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   live.finish(end, worker.loop.now());
 }
 
-coro::Task<Result<std::unique_ptr<io::ByteStream>>> Outbound::connect(
-    const model::ResolvedTarget& target, const SocketAddress& client,
-    const model::Workload& source) {
-  if (target.path != model::Path::hbone) {
-    auto plain = co_await connect_plain(pod_, target.upstream.addr, std::nullopt);
-    co_return plain;
-  }
-  hbone::PoolKey key;
-  key.source = source.identity;
-  key.expected = target.expected_identities;
-  std::ranges::sort(key.expected);
-  key.destination = target.tunnel;
-
-  hbone::ConnectRequest request;
-  request.authority = target.authority.addr.to_string();
-  request.baggage = baggage_of(source);
-  request.forwarded =
-      hbone::build_forwarded(client, target.service ? target.service->hostname : std::string());
-  request.traceparent = hbone::TraceContext::make(pod_.worker.random).to_string();
-
-  const Deadline deadline = pod_.worker.loop.after(kConnectTimeout);
-  auto stream = co_await pool_.open(std::move(key), std::move(request), deadline,
-                                    &pod_.connections.cancel_source());
-  if (!stream) co_return std::unexpected(stream.error());
-  co_return std::unique_ptr<io::ByteStream>(std::move(*stream));
+model::Resolution Outbound::resolve(const OutboundCall& call) {
+  Worker& worker = pod_.worker;
+  model::ResolveRequest request{call.source, call.wanted, worker.random()};
+  request.avoided = &worker.avoided;
+  request.now = worker.loop.now();
+  return model::resolve(*call.snapshot, request);
 }
 
 }  // namespace aquifer::ztunnel

@@ -5,6 +5,7 @@
 #include "config/model/resolve.h"
 #include "ztunnel/pod_context.h"
 #include "ztunnel/tunnel_dialer.h"
+#include "ztunnel/upstream_connect.h"
 
 namespace aquifer::ztunnel {
 
@@ -20,12 +21,12 @@ class Outbound {
   [[nodiscard]] hbone::Pool& pool() noexcept { return pool_; }
 
  private:
-  coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect(const model::ResolvedTarget& target,
-                                                              const SocketAddress& client,
-                                                              const model::Workload& source);
+  [[nodiscard]] model::Resolution resolve(const OutboundCall& call);
+
   PodContext& pod_;
   PodTunnelDialer dialer_;
   hbone::Pool pool_;
+  UpstreamConnector connector_;
 };
 
 }  // namespace aquifer::ztunnel

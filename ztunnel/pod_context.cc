@@ -16,6 +16,7 @@ Result<Fd> PodContext::tcp_socket(const IpAddress& towards) const {
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(PodContext& pod, SocketAddress to,
+                                                                  Deadline deadline,
                                                                   std::optional<IpAddress> as,
                                                                   ClientPackets packets) {
   CO_TRY(Fd fd, pod.tcp_socket(to.ip));
@@ -29,7 +30,6 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(PodContext& po
     }
   }
   auto stream = std::make_unique<io::SocketStream>(pod.worker.loop, std::move(fd));
-  const Deadline deadline = pod.worker.loop.after(kConnectTimeout);
   const Status connected =
       co_await stream->socket().connect(to, deadline, &pod.connections.cancel_source());
   if (!connected) co_return std::unexpected(connected.error());

@@ -52,8 +52,8 @@ enum class ClientPackets : std::uint8_t { elsewhere, same_place };
 /// Connects to an application, or to a destination outside the mesh, from the pod's namespace. With
 /// `as`, the application sees that address as its client's. The socket is the caller's to destroy.
 [[nodiscard]] coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(
-    PodContext& pod, SocketAddress to, std::optional<IpAddress> as,
-    ClientPackets packets = ClientPackets::elsewhere);
+    PodContext& pod, SocketAddress to, Deadline deadline,
+    std::optional<IpAddress> as = std::nullopt, ClientPackets packets = ClientPackets::elsewhere);
 
 /// Dials end after this, as the peer's.
 inline constexpr auto kConnectTimeout = std::chrono::seconds(10);

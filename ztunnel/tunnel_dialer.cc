@@ -7,15 +7,6 @@
 #include <algorithm>
 
 namespace aquifer::ztunnel {
-namespace {
-
-// Two nodes learn of a new pod at slightly different moments: a tunnel that is refused because the
-// other node has not begun to listen is tried again for so long. It is never replaced by plaintext.
-constexpr auto kRefusedPatience = std::chrono::seconds(2);
-constexpr auto kRefusedPause = std::chrono::milliseconds(50);
-
-}  // namespace
-
 coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> PodTunnelDialer::dial(
     hbone::PoolKey key, Deadline deadline, coro::CancelSource* cancel) {
   Worker& worker = pod_.worker;
@@ -38,21 +29,13 @@ coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> PodTunnelDialer::dial(
 
 coro::Task<Result<std::unique_ptr<io::Socket>>> PodTunnelDialer::connect(
     TunnelAddr to, Deadline deadline, coro::CancelSource* cancel) {
-  io::Loop& loop = pod_.worker.loop;
-  const Deadline patience = loop.after(kRefusedPatience);
-  for (;;) {
-    CO_TRY(Fd fd, pod_.tcp_socket(to.addr.ip));
-    auto socket = std::make_unique<io::Socket>(loop, std::move(fd));
-    const Status connected = co_await socket->connect(to.addr, deadline, cancel);
-    if (connected) co_return std::move(socket);
-    const Error error = connected.error();
-    if (error.code == Errc::timed_out) co_return std::unexpected(error.in(kTunnelDialTimedOut));
-    if (error.code != Errc::connection_refused || patience.expired(loop.now()))
-      co_return std::unexpected(error);
-    const Status slept =
-        co_await io::sleep_until(loop, loop.after(kRefusedPause).sooner(deadline), cancel);
-    if (!slept) co_return std::unexpected(slept.error());
-  }
+  CO_TRY(Fd fd, pod_.tcp_socket(to.addr.ip));
+  auto socket = std::make_unique<io::Socket>(pod_.worker.loop, std::move(fd));
+  const Status connected = co_await socket->connect(to.addr, deadline, cancel);
+  if (connected) co_return std::move(socket);
+  const Error error = connected.error();
+  if (error.code == Errc::timed_out) co_return std::unexpected(error.in(kTunnelDialTimedOut));
+  co_return std::unexpected(error);
 }
 
 }  // namespace aquifer::ztunnel

@@ -5,6 +5,7 @@
 #include "common/io/loop.h"
 #include "common/telemetry/traffic_metrics.h"
 #include "config/ca/loop_certs.h"
+#include "config/model/avoided_endpoints.h"
 #include "config/model/snapshot.h"
 #include "ztunnel/settings.h"
 
@@ -28,6 +29,8 @@ struct Worker {
   model::SnapshotPtr snapshot = std::make_shared<const model::Snapshot>();
   ca::LoopCerts certs;
   std::mt19937_64 random;
+  /// What this loop's connections learned of endpoints that fail.
+  model::AvoidedEndpoints avoided;
 };
 
 }  // namespace aquifer::ztunnel

@@ -30,6 +30,16 @@ ConnectionRecord::~ConnectionRecord() {
     fail(Clock::now(), ResponseFlag::connect, "connection closed due to connection drain");
 }
 
+void ConnectionRecord::turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log) {
+  AQUIFER_ASSERT(metrics_ != nullptr && from_client_ == 0 && to_client_ == 0);
+  TrafficCounters flagged = metrics_->with_flag(counters_, flag);
+  flagged.closed();
+  flagged.failed();
+  counters_ = metrics_->resolve(labels);
+  counters_.opened();
+  log_ = std::move(log);
+}
+
 void ConnectionRecord::succeed(MonoTime now) {
   counters_.closed();
   end(now, {});

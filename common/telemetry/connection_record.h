@@ -39,6 +39,11 @@ class ConnectionRecord {
   [[nodiscard]] const ConnectionLog& log() const noexcept { return log_; }
   [[nodiscard]] MonoTime opened_at() const noexcept { return opened_at_; }
 
+  /// Before any byte: the destination did not answer (`flag` is what the metrics say of it), and
+  /// the connection goes to another. Each destination is counted for itself; the log's one line
+  /// will name the last.
+  void turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log);
+
   void succeed(MonoTime now);
   /// `error` is what the log says; the flag is what the metrics say.
   void fail(MonoTime now, ResponseFlag flag, std::string error);

@@ -3,6 +3,7 @@
 #include "config/manifests/endpoints.h"
 #include "config/manifests/enrolment.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/waypoints.h"
 
 #include <fmt/format.h>
 
@@ -12,17 +13,6 @@
 
 namespace aquifer::manifests {
 namespace {
-
-// A waypoint is for services unless it says otherwise. One that is not there still stands between:
-// the service is cut off rather than served without it.
-std::string waypoint_of(const Assembly& assembly, const Metadata& meta) {
-  const WaypointName waypoint = named_waypoint(assembly, meta);
-  const auto at = assembly.waypoints.find(waypoint.name);
-  if (at == assembly.waypoints.end()) return waypoint.name;
-  const std::string* purpose = at->second->meta.label("istio.io/waypoint-for");
-  const bool for_services = purpose == nullptr || *purpose == "service" || *purpose == "all";
-  return for_services ? waypoint.name : std::string();
-}
 
 model::ServiceKind kind_of(const ServiceObject& object) {
   if (object.type == "ExternalName") return model::ServiceKind::external_name;
@@ -46,7 +36,7 @@ model::Service service_of(const Assembly& assembly, const ServiceObject& object)
                              .app_protocol = port.app_protocol});
   }
   service.balancing = load_balancing(object);
-  service.waypoint = waypoint_of(assembly, object.meta);
+  service.waypoints = service_waypoints(assembly, object.meta);
   return service;
 }
 
@@ -65,16 +55,6 @@ void warn_of_shared_addresses(Assembly& assembly) {
   });
 }
 
-void warn_of_waypoint(Assembly& assembly, const ServiceObject& object,
-                      const model::Service& service) {
-  if (service.waypoint.empty()) return;
-  assembly.report_at(
-      Severity::warning, object.meta.origin, object_name("Service", object.meta), "",
-      fmt::format("istio.io/use-waypoint: waypoints are not supported by this version yet, and so "
-                  "captured pods' connections to this service are REFUSED (waypoint {})",
-                  service.waypoint));
-}
-
 }  // namespace
 
 void add_services(Assembly& assembly) {
@@ -82,7 +62,7 @@ void add_services(Assembly& assembly) {
   EndpointFinder finder(assembly);
   assembly.for_each(&FileObjects::services, [&](const ServiceObject& object) {
     model::Service service = service_of(assembly, object);
-    warn_of_waypoint(assembly, object, service);
+    check_waypoint_labels(assembly, object.meta, "Service");
     assembly.state.services.push_back(
         {std::make_shared<const model::Service>(std::move(service)),
          std::make_shared<const model::EndpointSet>(finder.find(object))});

@@ -2,6 +2,7 @@
 #include "config/manifests/assembly.h"
 #include "config/manifests/enrolment.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/waypoints.h"
 
 #include <fmt/format.h>
 
@@ -11,24 +12,6 @@
 
 namespace aquifer::manifests {
 namespace {
-
-const std::string* waypoint_purpose(const Assembly& assembly, const std::string& name) {
-  const auto at = assembly.waypoints.find(name);
-  return at == assembly.waypoints.end() ? nullptr : at->second->meta.label("istio.io/waypoint-for");
-}
-
-// A waypoint takes traffic addressed to pods only if it says so. One that is not there cannot say,
-// so a pod that names it itself is cut off rather than served without it.
-std::string waypoint_of(const Assembly& assembly, const PodObject& pod) {
-  const WaypointName waypoint = named_waypoint(assembly, pod.meta);
-  if (waypoint.name.empty()) return {};
-  if (!assembly.waypoints.contains(waypoint.name)) {
-    return waypoint.from == WaypointName::From::object ? waypoint.name : std::string();
-  }
-  const std::string* purpose = waypoint_purpose(assembly, waypoint.name);
-  const bool for_workloads = purpose != nullptr && (*purpose == "workload" || *purpose == "all");
-  return for_workloads ? waypoint.name : std::string();
-}
 
 model::Workload workload_of(const Assembly& assembly, const PodObject& pod) {
   const auto ns = assembly.namespaces.find(pod.meta.ns);
@@ -60,7 +43,7 @@ model::Workload workload_of(const Assembly& assembly, const PodObject& pod) {
       pod.ready && !pod.meta.deleting ? model::Health::healthy : model::Health::unhealthy;
   if (const std::string* netns = pod.meta.annotation("aquifer.dev/netns"))
     workload.netns_path = *netns;
-  workload.waypoint = waypoint_of(assembly, pod);
+  workload.waypoint = workload_waypoint(assembly, pod.meta);
   return workload;
 }
 
@@ -105,6 +88,7 @@ void add_workloads(Assembly& assembly) {
   assembly.for_each(&FileObjects::pods, [&](const PodObject& pod) {
     if (!is_workload(pod)) return;
     index_addresses(assembly, pod);
+    check_waypoint_labels(assembly, pod.meta, "Pod");
     assembly.state.workloads.push_back(
         std::make_shared<const model::Workload>(workload_of(assembly, pod)));
   });

@@ -4,6 +4,7 @@
 #include "config/manifests/kinds.h"
 #include "config/manifests/limits.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/waypoints.h"
 
 #include <fmt/format.h>
 
@@ -107,23 +108,6 @@ std::string pod_uid(const LoadOptions& options, std::string_view ns, std::string
   return fmt::format("{}//Pod/{}/{}", options.cluster_id, ns, name);
 }
 
-WaypointName named_waypoint(const Assembly& assembly, const Metadata& meta) {
-  constexpr std::string_view kUse = "istio.io/use-waypoint";
-  // A waypoint does not stand behind itself.
-  if (meta.label("gateway.networking.k8s.io/gateway-name") != nullptr) return {};
-  const auto from = [&](const Metadata& labelled, std::string_view own_ns,
-                        WaypointName::From source) {
-    const std::string* name = labelled.label(kUse);
-    if (*name == "none" || name->empty()) return WaypointName{};
-    const std::string* ns = labelled.label("istio.io/use-waypoint-namespace");
-    return WaypointName{fmt::format("{}/{}", ns != nullptr ? *ns : own_ns, *name), source};
-  };
-  if (meta.label(kUse) != nullptr) return from(meta, meta.ns, WaypointName::From::object);
-  const auto ns = assembly.namespaces.find(meta.ns);
-  if (ns == assembly.namespaces.end() || ns->second->meta.label(kUse) == nullptr) return {};
-  return from(ns->second->meta, meta.ns, WaypointName::From::ns);
-}
-
 model::FullState assemble(std::span<const FileObjects* const> files, const LoadOptions& options,
                           Report& report) {
   Assembly assembly{.files = files,
@@ -141,10 +125,15 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::services, "Service");
   refuse_duplicates(assembly, &FileObjects::slices, "EndpointSlice");
   refuse_duplicates(assembly, &FileObjects::mesh_configs, "ConfigMap");
+  refuse_duplicates(assembly, &FileObjects::waypoints, "Gateway");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};
   index_objects(assembly);
+  check_waypoints(assembly);
+  assembly.for_each(&FileObjects::namespaces, [&](const NamespaceObject& ns) {
+    check_waypoint_labels(assembly, ns.meta, "Namespace");
+  });
   add_workloads(assembly);
   add_services(assembly);
   return std::move(assembly.state);

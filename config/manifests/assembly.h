@@ -44,14 +44,6 @@ struct Assembly {
 [[nodiscard]] std::string pod_uid(const LoadOptions& options, std::string_view ns,
                                   std::string_view name);
 
-/// The waypoint, as NAMESPACE/NAME, that the labels of an object and then of its namespace name;
-/// empty for none.
-struct WaypointName {
-  std::string name;
-  enum class From : std::uint8_t { nobody, object, ns } from = From::nobody;
-};
-[[nodiscard]] WaypointName named_waypoint(const Assembly& assembly, const Metadata& meta);
-
 /// Is this a pod that runs, with an address?
 [[nodiscard]] bool is_workload(const PodObject& pod);
 

@@ -23,7 +23,7 @@ constexpr std::array kRows{
     Row{"networking.istio.io", "VirtualService", KindState::not_yet},
     Row{"networking.istio.io", "DestinationRule", KindState::not_yet},
     Row{"telemetry.istio.io", "Telemetry", KindState::not_yet},
-    Row{"gateway.networking.k8s.io", "Gateway", KindState::not_yet},
+    Row{"gateway.networking.k8s.io", "Gateway", KindState::read},
     Row{"gateway.networking.k8s.io", "HTTPRoute", KindState::not_yet},
     Row{"gateway.networking.k8s.io", "GRPCRoute", KindState::not_yet},
     Row{"gateway.networking.k8s.io", "TCPRoute", KindState::not_yet},

@@ -111,9 +111,15 @@ struct MeshConfigObject {
   model::MeshConfig config;
 };
 
-/// A Gateway, as far as it decides today: is it there, and whom is it a waypoint for?
+/// A Gateway of class istio-waypoint: where it is found and whom it serves.
 struct WaypointObject {
   Metadata meta;
+  /// From its status, or what stands for it. Without either, it is found by its service's name.
+  std::optional<IpAddress> address;
+  std::string hostname;
+  std::uint16_t tunnel_port = 15008;
+  /// Do its listeners take other namespaces than its own?
+  bool other_namespaces = false;
 };
 
 /// An object whose kind is not read.

@@ -24,8 +24,9 @@ bool is_name(std::string_view text) {
 }
 
 bool annotation_counts(std::string_view name) {
-  return name.starts_with("aquifer.dev/") || name == "ambient.istio.io/redirection" ||
-         name == "sidecar.istio.io/status";
+  return name.starts_with("aquifer.dev/") || name.starts_with("networking.istio.io/") ||
+         name == "ambient.istio.io/redirection" || name == "sidecar.istio.io/status" ||
+         name == "istio.io/use-waypoint-canary-weight";
 }
 
 bool is_cluster_scoped(std::string_view kind) {
@@ -86,6 +87,7 @@ void read_known(Fields& fields, const Header& header, const Origin& origin, File
   if (header.kind == "Namespace") return read_namespace(fields, std::move(meta), out);
   if (header.kind == "Pod") return read_pod(fields, std::move(meta), out);
   if (header.kind == "Service") return read_service(fields, std::move(meta), out);
+  if (header.kind == "Gateway") return read_gateway(fields, std::move(meta), out);
   if (header.kind == "ConfigMap") return read_config_map(fields, std::move(meta), out);
   return read_endpoint_slice(fields, std::move(meta), out);
 }
@@ -149,10 +151,6 @@ class FileReader {
     };
     meta.name = text_of("name");
     meta.ns = text_of("namespace");
-    // A waypoint that is named but not there must be told from one that serves workloads.
-    if (header.api_group == "gateway.networking.k8s.io" && header.kind == "Gateway") {
-      out_.waypoints.push_back({read_metadata(fields, header, origin)});
-    }
     out_.others.push_back({header.api_group, header.kind, object_name(header.kind, meta), origin});
   }
 

@@ -1,5 +1,7 @@
 #include "config/model/endpoint_choice.h"
 
+#include <algorithm>
+
 namespace aquifer::model {
 namespace {
 
@@ -24,29 +26,55 @@ class RandomSequence {
   std::uint64_t state_;
 };
 
-// What stays the same for all endpoints that are looked at for one connection.
-struct Question {
-  const Snapshot& snapshot;
-  const Service& service;
-  const Workload& client;
-  const OriginalDst& destination;
-};
-
 struct Candidate {
+  EndpointVerdict verdict = EndpointVerdict::eligible;
   const WorkloadPtr* workload = nullptr;
   SocketAddress address;
+  EndpointId id = 0;
 };
 
-std::optional<Candidate> eligible(const Question& question, const Endpoint& endpoint) {
-  if (endpoint.health != Health::healthy) return std::nullopt;
-  const auto port = endpoint.target_port(question.destination.addr.port);
-  if (!port) return std::nullopt;
+// The address of a family that both the service and the client can use, else the primary one.
+const IpAddress* address_of(const Workload& workload, const Service& service,
+                            const IpAddress& wanted) {
+  switch (service.ip_families) {
+    case IpFamilies::v4: return address_like(workload, IpAddress::any_v4());
+    case IpFamilies::v6: return address_like(workload, IpAddress::any_v6());
+    case IpFamilies::dual: break;
+  }
+  return address_like(workload, wanted);
+}
+
+bool is_avoided(const EndpointQuestion& question, EndpointId id) {
+  return question.avoided != nullptr && question.avoided->contains(id, question.now);
+}
+
+// What the endpoint is by itself; how it compares with others is decided by whoever asks.
+Candidate consider(const EndpointQuestion& question, const Endpoint& endpoint) {
+  const Service& service = *question.record.service;
+  const auto refused = [](EndpointVerdict verdict, const WorkloadPtr* workload = nullptr) {
+    return Candidate{verdict, workload, {}, 0};
+  };
+  const bool health_counts = service.balancing.health == HealthPolicy::only_healthy;
+  if (health_counts && endpoint.health != Health::healthy)
+    return refused(EndpointVerdict::unhealthy);
+  auto port = endpoint.target_port(question.wanted.port);
+  if (!port && question.ports == PortRule::mapped_or_same) port = question.wanted.port;
+  if (!port) return refused(EndpointVerdict::no_port);
   const WorkloadPtr& workload = question.snapshot.workload_by_uid(endpoint.workload_uid);
+  if (workload == nullptr) return refused(EndpointVerdict::unknown_workload);
   // Another network is reached through a gateway only, which this version has not got.
-  if (workload == nullptr || workload->network != question.client.network) return std::nullopt;
-  const IpAddress* ip = address_like(*workload, question.destination.addr.ip);
-  if (ip == nullptr) return std::nullopt;
-  return Candidate{&workload, SocketAddress{*ip, *port}};
+  if (workload->network != question.client.network)
+    return refused(EndpointVerdict::other_network, &workload);
+  const IpAddress* ip = address_of(*workload, service, question.wanted.ip);
+  if (ip == nullptr && workload->hostname.empty())
+    return refused(EndpointVerdict::no_address, &workload);
+  Candidate candidate;
+  candidate.workload = &workload;
+  candidate.address = SocketAddress{ip != nullptr ? *ip : IpAddress(), *port};
+  candidate.id = endpoint_id(endpoint.workload_uid, *port);
+  if (std::ranges::find(question.tried, candidate.id) != question.tried.end())
+    candidate.verdict = EndpointVerdict::tried;
+  return candidate;
 }
 
 // Two unknown values count as equal: without zones every endpoint is in the client's zone.
@@ -62,40 +90,54 @@ bool same_scope(RoutingScope scope, const Workload& client, const Workload& endp
   return false;
 }
 
+bool is_ranked(const LoadBalancing& balancing) {
+  return balancing.mode == BalancingMode::failover || balancing.mode == BalancingMode::strict;
+}
+
 // How many scopes, from the first on, the endpoint shares with the client.
-std::size_t rank_of(const Question& question, const Workload& endpoint) {
+std::size_t rank_of(const EndpointQuestion& question, const Workload& endpoint) {
+  if (!is_ranked(question.record.service->balancing)) return 0;
   std::size_t rank = 0;
-  for (const RoutingScope scope : question.service.balancing.scopes) {
+  for (const RoutingScope scope : question.record.service->balancing.scopes) {
     if (!same_scope(scope, question.client, endpoint)) break;
     ++rank;
   }
   return rank;
 }
 
+bool is_too_far(const EndpointQuestion& question, std::size_t rank) {
+  const LoadBalancing& balancing = question.record.service->balancing;
+  return balancing.mode == BalancingMode::strict && rank < balancing.scopes.size();
+}
+
 // Rejection sampling: exact, because every draw that is accepted came from the whole set by weight.
-std::optional<Candidate> draw(const Question& question, const EndpointSet& set,
-                              RandomSequence& random) {
+std::optional<Candidate> draw(const EndpointQuestion& question, RandomSequence& random) {
+  const EndpointSet& set = *question.record.endpoints;
   for (int i = 0; i < kDraws; ++i) {
     const Endpoint& endpoint = set.endpoints[random.below(set.endpoints.size())];
     if (random.below(set.weight_max) >= endpoint.weight) continue;
-    if (auto candidate = eligible(question, endpoint)) return candidate;
+    const Candidate candidate = consider(question, endpoint);
+    if (candidate.verdict != EndpointVerdict::eligible || is_avoided(question, candidate.id))
+      continue;
+    return candidate;
   }
   return std::nullopt;
 }
 
+enum class Avoided : std::uint8_t { left_out, taken };
+
 // One pass over all endpoints, keeping one of the best rank in proportion to its weight.
-std::optional<Candidate> scan(const Question& question, const EndpointSet& set,
-                              RandomSequence& random) {
-  const LoadBalancing& balancing = question.service.balancing;
+std::optional<Candidate> scan(const EndpointQuestion& question, RandomSequence& random,
+                              Avoided avoided) {
   std::optional<Candidate> chosen;
   std::size_t best_rank = 0;
   std::uint64_t weight_sum = 0;
-  for (const Endpoint& endpoint : set.endpoints) {
-    const auto candidate = eligible(question, endpoint);
-    if (!candidate) continue;
-    const bool ranked = balancing.mode != BalancingMode::standard;
-    const std::size_t rank = ranked ? rank_of(question, **candidate->workload) : 0;
-    if (balancing.mode == BalancingMode::strict && rank < balancing.scopes.size()) continue;
+  for (const Endpoint& endpoint : question.record.endpoints->endpoints) {
+    const Candidate candidate = consider(question, endpoint);
+    if (candidate.verdict != EndpointVerdict::eligible) continue;
+    if (avoided == Avoided::left_out && is_avoided(question, candidate.id)) continue;
+    const std::size_t rank = rank_of(question, **candidate.workload);
+    if (is_too_far(question, rank)) continue;
     if (chosen && rank < best_rank) continue;
     if (rank > best_rank) weight_sum = 0;
     best_rank = rank;
@@ -107,21 +149,68 @@ std::optional<Candidate> scan(const Question& question, const EndpointSet& set,
 
 }  // namespace
 
-std::optional<EndpointChoice> choose_endpoint(const Snapshot& snapshot, const ServiceRecord& record,
-                                              const Workload& client,
-                                              const OriginalDst& destination,
-                                              std::uint64_t random) {
-  const EndpointSet& set = *record.endpoints;
-  if (set.endpoints.empty()) return std::nullopt;
-  const Question question{snapshot, *record.service, client, destination};
-  RandomSequence sequence(random);
+std::optional<EndpointChoice> choose_endpoint(const EndpointQuestion& question) {
+  if (question.record.endpoints->endpoints.empty()) return std::nullopt;
+  RandomSequence sequence(question.random);
   std::optional<Candidate> chosen;
-  if (record.service->balancing.mode == BalancingMode::standard) {
-    chosen = draw(question, set, sequence);
-  }
-  if (!chosen) chosen = scan(question, set, sequence);
+  if (!is_ranked(question.record.service->balancing)) chosen = draw(question, sequence);
+  if (!chosen) chosen = scan(question, sequence, Avoided::left_out);
+  // Everything fails of late: then all are as good as any.
+  const bool some_avoided = question.avoided != nullptr && !question.avoided->empty();
+  if (!chosen && some_avoided) chosen = scan(question, sequence, Avoided::taken);
   if (!chosen) return std::nullopt;
-  return EndpointChoice{*chosen->workload, chosen->address};
+  return EndpointChoice{*chosen->workload, chosen->address, chosen->id};
+}
+
+std::string_view name_of(EndpointVerdict verdict) noexcept {
+  switch (verdict) {
+    case EndpointVerdict::eligible: return "eligible";
+    case EndpointVerdict::unhealthy: return "unhealthy";
+    case EndpointVerdict::no_port: return "does not serve the port";
+    case EndpointVerdict::unknown_workload: return "unknown workload";
+    case EndpointVerdict::other_network: return "on another network";
+    case EndpointVerdict::no_address: return "no address";
+    case EndpointVerdict::tried: return "tried in vain";
+    case EndpointVerdict::too_far: return "too far";
+    case EndpointVerdict::outranked: return "others are nearer";
+    case EndpointVerdict::avoided: return "avoided after failures";
+  }
+  return "eligible";
+}
+
+std::vector<EndpointTrace> judge_endpoints(const EndpointQuestion& question) {
+  std::vector<EndpointTrace> traces;
+  bool others_left = false;
+  for (const Endpoint& endpoint : question.record.endpoints->endpoints) {
+    const Candidate candidate = consider(question, endpoint);
+    EndpointTrace trace;
+    trace.uid = endpoint.workload_uid;
+    if (candidate.workload != nullptr) trace.workload = *candidate.workload;
+    trace.address = candidate.address;
+    trace.weight = endpoint.weight;
+    trace.verdict = candidate.verdict;
+    trace.id = candidate.id;
+    if (trace.workload != nullptr) trace.rank = rank_of(question, *trace.workload);
+    if (trace.verdict == EndpointVerdict::eligible && is_too_far(question, trace.rank))
+      trace.verdict = EndpointVerdict::too_far;
+    others_left = others_left ||
+                  (trace.verdict == EndpointVerdict::eligible && !is_avoided(question, trace.id));
+    traces.push_back(std::move(trace));
+  }
+  std::size_t best_rank = 0;
+  for (EndpointTrace& trace : traces) {
+    if (trace.verdict != EndpointVerdict::eligible) continue;
+    if (others_left && is_avoided(question, trace.id)) {
+      trace.verdict = EndpointVerdict::avoided;
+    } else {
+      best_rank = std::max(best_rank, trace.rank);
+    }
+  }
+  for (EndpointTrace& trace : traces) {
+    if (trace.verdict == EndpointVerdict::eligible && trace.rank < best_rank)
+      trace.verdict = EndpointVerdict::outranked;
+  }
+  return traces;
 }
 
 }  // namespace aquifer::model

@@ -4,16 +4,18 @@
 
 #include "common/base/address.h"
 #include "common/base/result.h"
-#include "common/base/spiffe.h"
+#include "common/base/time.h"
+#include "config/model/avoided_endpoints.h"
+#include "config/model/resolved_target.h"
 #include "config/model/service.h"
 #include "config/model/snapshot.h"
 #include "config/model/workload.h"
 
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace aquifer::model {
 
@@ -23,56 +25,23 @@ inline constexpr std::uint16_t kInboundPlaintextPort = 15006;
 inline constexpr std::uint16_t kInboundTunnelPort = 15008;
 [[nodiscard]] bool is_illegal_port(std::uint16_t port) noexcept;
 
-/// Where a proxy dials an application's own port.
-using UpstreamAddr = RoleAddress<struct UpstreamAddrRole>;
-
-/// How the bytes travel. Waypoints and gateways to other networks will be members of their own.
-enum class Path : std::uint8_t {
-  hbone,        ///< in a tunnel to the destination's own proxy
-  plain,        ///< TCP to a workload that is not in the mesh
-  passthrough,  ///< TCP to the original destination, about which nothing is known
-};
-[[nodiscard]] std::string_view name_of(Path path) noexcept;
-
-/// What the connection's labels say about its security.
-enum class SecurityPolicy : std::uint8_t { unknown, mutual_tls };
-/// "unknown", "mutual_tls".
-[[nodiscard]] std::string_view name_of(SecurityPolicy policy) noexcept;
-
 struct ResolveRequest {
   /// The captured pod that dials. Never null.
   WorkloadPtr source;
   OriginalDst destination;
   /// Drawn by the caller for this connection: equal requests resolve equally.
   std::uint64_t random = 0;
-};
-
-struct ResolvedTarget {
-  Path path = Path::passthrough;
-  /// The application's address. The TCP connection goes there unless path is hbone.
-  UpstreamAddr upstream;
-  /// Where the tunnel ends; meaningful exactly when path is hbone.
-  TunnelAddr tunnel;
-  /// What CONNECT names; meaningful exactly when path is hbone.
-  HboneTarget authority;
-  /// Who may answer at the tunnel's end: any one of these; empty exactly when path is not hbone.
-  std::vector<SpiffeId> expected_identities;
-  SecurityPolicy security = SecurityPolicy::unknown;
-  /// Null for passthrough.
-  WorkloadPtr workload;
-  /// Null when the destination was not a service's address.
-  ServicePtr service;
+  /// Endpoints that this very connection tried in vain: never chosen again.
+  std::span<const EndpointId> tried = {};
+  /// Endpoints that failed of late: chosen only if nothing else is left. May be null.
+  const AvoidedEndpoints* avoided = nullptr;
+  MonoTime now{};
 };
 
 /// Decides an outbound connection. Errors: recursion (a port of our own on loopback), not_found
-/// (`no healthy upstream`, a waypoint or gateway that this version cannot use: refused, never
-/// bypassed).
-[[nodiscard]] Result<ResolvedTarget> resolve(const Snapshot& snapshot,
-                                             const ResolveRequest& request);
-
-/// The error as logs and people are told it: "no healthy upstream: 10.96.0.1:80".
-[[nodiscard]] std::string describe_resolve_error(const Error& error,
-                                                 const OriginalDst& destination);
+/// (`no healthy upstream`; a waypoint that is missing or not ready, which is never passed by),
+/// identity (nobody to expect at the end of a tunnel).
+[[nodiscard]] Resolution resolve(const Snapshot& snapshot, const ResolveRequest& request);
 
 struct InboundRequest {
   /// The pod in whose namespace the tunnel ended. Never null.

@@ -5,6 +5,8 @@
 
 #include "common/base/address.h"
 #include "common/base/spiffe.h"
+#include "config/model/network_address.h"
+#include "config/model/waypoint.h"
 #include "config/model/workload.h"
 
 #include <cstdint>
@@ -15,13 +17,6 @@
 #include <vector>
 
 namespace aquifer::model {
-
-/// An address and the network in which it means something.
-struct NetworkAddress {
-  std::string network;
-  IpAddress ip;
-  friend bool operator==(const NetworkAddress&, const NetworkAddress&) = default;
-};
 
 struct ServicePort {
   std::uint16_t port = 0;
@@ -42,12 +37,21 @@ enum class BalancingMode : std::uint8_t {
   standard,  ///< all are equal
   failover,  ///< the best rank that has an eligible endpoint
   strict,    ///< only those that match every scope
+  /// No endpoint is chosen: the connection goes to the very address that the client wanted.
+  passthrough,
 };
 
-/// From trafficDistribution and internalTrafficPolicy.
+/// Which endpoints may be chosen at all.
+enum class HealthPolicy : std::uint8_t { only_healthy, allow_all };
+
+/// Which kinds of addresses a service is reached by.
+enum class IpFamilies : std::uint8_t { dual, v4, v6 };
+
+/// From trafficDistribution, internalTrafficPolicy and publishNotReadyAddresses.
 struct LoadBalancing {
   BalancingMode mode = BalancingMode::standard;
   std::vector<RoutingScope> scopes;
+  HealthPolicy health = HealthPolicy::only_healthy;
   friend bool operator==(const LoadBalancing&, const LoadBalancing&) = default;
 };
 
@@ -59,14 +63,25 @@ struct Service {
   std::string hostname;
   ServiceKind kind = ServiceKind::cluster_ip;
   std::vector<NetworkAddress> vips;
+  std::vector<NetworkCidr> cidr_vips;
   std::vector<ServicePort> ports;
   LoadBalancing balancing;
   /// Identities accepted besides the endpoint's own.
   std::vector<SpiffeId> subject_alt_names;
-  /// NAMESPACE/NAME of the service's waypoint; empty means none.
-  std::string waypoint;
+  /// The service's waypoints: one, or several that share the connections by weight. Empty: none.
+  std::vector<WaypointRef> waypoints;
+  IpFamilies ip_families = IpFamilies::dual;
+  /// Of several services with one host name, the one that a client without one of its own
+  /// namespace gets.
+  bool canonical = false;
+  /// Namespaces whose clients may use it; empty: all. One that no namespace can be called hides it
+  /// from everybody.
+  std::vector<std::string> export_to;
+  /// What an external_name service's host stands for.
+  std::string external_name;
 
   [[nodiscard]] const ServicePort* find_port(std::uint16_t port) const noexcept;
+  [[nodiscard]] bool visible_to(std::string_view client_ns) const noexcept;
   friend bool operator==(const Service&, const Service&) = default;
 };
 
@@ -90,6 +105,10 @@ struct Endpoint {
   [[nodiscard]] std::optional<std::uint16_t> target_port(std::uint16_t service_port) const noexcept;
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
+
+/// An endpoint's port, as one number that tables of failures are keyed by. 0: no endpoint.
+using EndpointId = std::uint64_t;
+[[nodiscard]] EndpointId endpoint_id(std::string_view workload_uid, std::uint16_t port) noexcept;
 
 /// Sorted by workload uid, each uid once.
 struct EndpointSet {

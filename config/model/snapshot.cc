@@ -1,7 +1,8 @@
 #include "config/model/snapshot.h"
 
+#include "config/model/index_hash.h"
+
 #include <algorithm>
-#include <functional>
 #include <ranges>
 
 namespace aquifer::model {
@@ -10,21 +11,6 @@ namespace {
 // Returned by reference when a look-up finds nothing.
 const WorkloadPtr kNoWorkload;
 const ServiceRecordPtr kNoService;
-
-std::uint64_t combine(std::uint64_t a, std::uint64_t b) noexcept {
-  const std::uint64_t mixed = (a ^ (b + 0x9e3779b97f4a7c15ULL)) * 0xd6e8feb86659fd93ULL;
-  return (mixed ^ (mixed >> 32U)) * 0x9fb21c651e98df25ULL;
-}
-
-std::uint64_t hash_of(std::string_view text) noexcept {
-  return std::hash<std::string_view>()(text);
-}
-std::uint64_t hash_of(std::string_view network, const IpAddress& ip) noexcept {
-  return combine(hash_of(network), ip.hash());
-}
-std::uint64_t hash_of(std::string_view ns, std::string_view name) noexcept {
-  return combine(hash_of(ns), hash_of(name));
-}
 
 bool has_address(const Workload& workload, const IpAddress& ip) {
   return std::ranges::find(workload.addresses, ip) != workload.addresses.end();
@@ -55,11 +41,13 @@ class Snapshot::Builder {
         by_node_(base.workloads_by_node_),
         by_key_(base.services_by_key_),
         by_vip_(base.services_by_vip_),
+        by_cidr_(base.services_by_cidr_),
+        cidr_lengths_(base.cidr_lengths_),
         by_hostname_(base.services_by_hostname_) {}
 
   void remove_workload(std::string_view uid) {
     const WorkloadPtr* found =
-        by_uid_.view().find(hash_of(uid), [&](const Workload& w) { return w.uid == uid; });
+        by_uid_.view().find(index_hash(uid), [&](const Workload& w) { return w.uid == uid; });
     if (found == nullptr) return;
     const WorkloadPtr old = *found;
     for_each_workload_key(*old,
@@ -77,19 +65,21 @@ class Snapshot::Builder {
     const std::string_view ns = key.substr(0, slash);
     const std::string_view hostname = key.substr(slash + 1);
     const ServiceRecordPtr* found =
-        by_key_.view().find(hash_of(ns, hostname), [&](const ServiceRecord& record) {
+        by_key_.view().find(index_hash(ns, hostname), [&](const ServiceRecord& record) {
           return record.service->ns == ns && record.service->hostname == hostname;
         });
     if (found == nullptr) return;
     const ServiceRecordPtr old = *found;
     for_each_service_key(*old->service,
                          [&](auto& index, std::uint64_t hash) { index.erase(hash, old.get()); });
+    for (const NetworkCidr& range : old->service->cidr_vips) cidr_lengths_.remove(range.cidr);
   }
 
   void insert_service(const ServiceRecord& record) {
     auto shared = std::make_shared<const ServiceRecord>(record);
     for_each_service_key(*record.service,
                          [&](auto& index, std::uint64_t hash) { index.insert(hash, shared); });
+    for (const NetworkCidr& range : record.service->cidr_vips) cidr_lengths_.add(range.cidr);
   }
 
   void finish(Snapshot& snapshot) && {
@@ -99,24 +89,28 @@ class Snapshot::Builder {
     snapshot.workloads_by_node_ = std::move(by_node_).finish();
     snapshot.services_by_key_ = std::move(by_key_).finish();
     snapshot.services_by_vip_ = std::move(by_vip_).finish();
+    snapshot.services_by_cidr_ = std::move(by_cidr_).finish();
+    snapshot.cidr_lengths_ = cidr_lengths_;
     snapshot.services_by_hostname_ = std::move(by_hostname_).finish();
   }
 
  private:
   template <typename Use>
   void for_each_workload_key(const Workload& workload, Use&& use) {
-    use(by_uid_, hash_of(workload.uid));
-    use(by_name_, hash_of(workload.ns, workload.name));
-    use(by_node_, hash_of(workload.node));
+    use(by_uid_, index_hash(workload.uid));
+    use(by_name_, index_hash(workload.ns, workload.name));
+    use(by_node_, index_hash(workload.node));
     if (workload.network_mode == NetworkMode::host_network) return;
-    for (const IpAddress& ip : workload.addresses) use(by_ip_, hash_of(workload.network, ip));
+    for (const IpAddress& ip : workload.addresses) use(by_ip_, index_hash(workload.network, ip));
   }
 
   template <typename Use>
   void for_each_service_key(const Service& service, Use&& use) {
-    use(by_key_, hash_of(service.ns, service.hostname));
-    use(by_hostname_, hash_of(service.hostname));
-    for (const NetworkAddress& vip : service.vips) use(by_vip_, hash_of(vip.network, vip.ip));
+    use(by_key_, index_hash(service.ns, service.hostname));
+    use(by_hostname_, index_hash(service.hostname));
+    for (const NetworkAddress& vip : service.vips) use(by_vip_, index_hash(vip.network, vip.ip));
+    for (const NetworkCidr& range : service.cidr_vips)
+      use(by_cidr_, index_hash(range.network, range.cidr));
   }
 
   ShardedIndex<Workload>::Editor by_uid_;
@@ -125,6 +119,8 @@ class Snapshot::Builder {
   ShardedIndex<Workload>::Editor by_node_;
   ShardedIndex<ServiceRecord>::Editor by_key_;
   ShardedIndex<ServiceRecord>::Editor by_vip_;
+  ShardedIndex<ServiceRecord>::Editor by_cidr_;
+  PrefixLengths cidr_lengths_;
   ShardedIndex<ServiceRecord>::Editor by_hostname_;
 };
 
@@ -153,13 +149,13 @@ SnapshotPtr Snapshot::apply(const Changes& changes) const {
 
 const WorkloadPtr& Snapshot::workload_by_uid(std::string_view uid) const {
   const auto* found =
-      workloads_by_uid_.find(hash_of(uid), [&](const Workload& w) { return w.uid == uid; });
+      workloads_by_uid_.find(index_hash(uid), [&](const Workload& w) { return w.uid == uid; });
   return found != nullptr ? *found : kNoWorkload;
 }
 
 const WorkloadPtr& Snapshot::workload_by_ip(std::string_view network, const IpAddress& ip) const {
   const WorkloadPtr* best = &kNoWorkload;
-  workloads_by_ip_.for_each_of(hash_of(network, ip), [&](const WorkloadPtr& workload) {
+  workloads_by_ip_.for_each_of(index_hash(network, ip), [&](const WorkloadPtr& workload) {
     if (workload->network != network || !has_address(*workload, ip)) return;
     if (*best == nullptr || preferred(*workload, **best)) best = &workload;
   });
@@ -168,30 +164,14 @@ const WorkloadPtr& Snapshot::workload_by_ip(std::string_view network, const IpAd
 
 const WorkloadPtr& Snapshot::workload_by_name(std::string_view ns, std::string_view name) const {
   const auto* found = workloads_by_name_.find(
-      hash_of(ns, name), [&](const Workload& w) { return w.ns == ns && w.name == name; });
+      index_hash(ns, name), [&](const Workload& w) { return w.ns == ns && w.name == name; });
   return found != nullptr ? *found : kNoWorkload;
-}
-
-const ServiceRecordPtr& Snapshot::service_by_vip(std::string_view network, const IpAddress& ip,
-                                                 std::string_view client_ns) const {
-  const ServiceRecordPtr* best = &kNoService;
-  services_by_vip_.for_each_of(hash_of(network, ip), [&](const ServiceRecordPtr& record) {
-    const Service& service = *record->service;
-    const bool matches = std::ranges::any_of(service.vips, [&](const NetworkAddress& vip) {
-      return vip.ip == ip && vip.network == network;
-    });
-    if (!matches) return;
-    const bool better =
-        *best == nullptr || (service.ns == client_ns && (*best)->service->ns != client_ns);
-    if (better) best = &record;
-  });
-  return *best;
 }
 
 const ServiceRecordPtr& Snapshot::service_by_host(std::string_view ns,
                                                   std::string_view hostname) const {
   const auto* found =
-      services_by_key_.find(hash_of(ns, hostname), [&](const ServiceRecord& record) {
+      services_by_key_.find(index_hash(ns, hostname), [&](const ServiceRecord& record) {
         return record.service->ns == ns && record.service->hostname == hostname;
       });
   return found != nullptr ? *found : kNoService;
@@ -200,7 +180,7 @@ const ServiceRecordPtr& Snapshot::service_by_host(std::string_view ns,
 const ServiceRecordPtr& Snapshot::service_by_hostname(std::string_view hostname,
                                                       std::string_view preferred_ns) const {
   const ServiceRecordPtr* best = &kNoService;
-  services_by_hostname_.for_each_of(hash_of(hostname), [&](const ServiceRecordPtr& record) {
+  services_by_hostname_.for_each_of(index_hash(hostname), [&](const ServiceRecordPtr& record) {
     if (record->service->hostname != hostname) return;
     if (*best == nullptr || record->service->ns == preferred_ns) best = &record;
   });
@@ -209,7 +189,7 @@ const ServiceRecordPtr& Snapshot::service_by_hostname(std::string_view hostname,
 
 std::vector<WorkloadPtr> Snapshot::workloads_on(std::string_view node) const {
   std::vector<WorkloadPtr> result;
-  workloads_by_node_.for_each_of(hash_of(node), [&](const WorkloadPtr& workload) {
+  workloads_by_node_.for_each_of(index_hash(node), [&](const WorkloadPtr& workload) {
     if (workload->node == node) result.push_back(workload);
   });
   std::ranges::sort(result, {}, &Workload::uid);

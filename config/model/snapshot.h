@@ -4,13 +4,16 @@
 
 #include "common/base/address.h"
 #include "config/model/books.h"
+#include "config/model/index_hash.h"
 #include "config/model/mesh_config.h"
+#include "config/model/prefix_lengths.h"
 #include "config/model/service.h"
 #include "config/model/sharded_index.h"
 #include "config/model/workload.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,10 +55,16 @@ class Snapshot {
                                                   const IpAddress& ip) const;
   [[nodiscard]] const WorkloadPtr& workload_by_name(std::string_view ns,
                                                     std::string_view name) const;
-  /// Of several services with one address, the one in `client_ns` first.
+  /// Among those that `client_ns` may see: a service with the very address before one with a range
+  /// around it; then one of `client_ns`; then the narrowest range, then the canonical.
   [[nodiscard]] const ServiceRecordPtr& service_by_vip(std::string_view network,
                                                        const IpAddress& ip,
                                                        std::string_view client_ns) const;
+  /// Every service that has the address, visible or not; with null for the very address, else with
+  /// the range that holds it. For people who ask why.
+  void for_each_vip_match(
+      std::string_view network, const IpAddress& ip,
+      const std::function<void(const ServiceRecordPtr&, const Cidr*)>& visit) const;
   [[nodiscard]] const ServiceRecordPtr& service_by_host(std::string_view ns,
                                                         std::string_view hostname) const;
   /// In any namespace, `preferred_ns` first.
@@ -68,6 +77,13 @@ class Snapshot {
   template <typename Visit>
   void for_each_workload(Visit&& visit) const {
     workloads_by_uid_.for_each(visit);
+  }
+  /// Every service with this host name, in any namespace.
+  template <typename Visit>
+  void for_each_service_of_host(std::string_view hostname, Visit&& visit) const {
+    services_by_hostname_.for_each_of(index_hash(hostname), [&](const ServiceRecordPtr& record) {
+      if (record->service->hostname == hostname) visit(record);
+    });
   }
   template <typename Visit>
   void for_each_service(Visit&& visit) const {
@@ -97,6 +113,8 @@ class Snapshot {
   ShardedIndex<Workload> workloads_by_node_;
   ShardedIndex<ServiceRecord> services_by_key_;
   ShardedIndex<ServiceRecord> services_by_vip_;
+  ShardedIndex<ServiceRecord> services_by_cidr_;
+  PrefixLengths cidr_lengths_;
   ShardedIndex<ServiceRecord> services_by_hostname_;
   std::uint64_t version_ = 0;
 };

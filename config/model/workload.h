@@ -1,21 +1,20 @@
-// What the mesh knows about one pod (later: one VM): names, identity, addresses, and how to reach
-// it. Records are immutable once they are in a snapshot; a connection keeps the one it decided
-// with.
+// What the mesh knows about one pod, VM or external host: names, identity, addresses, and how to
+// reach it. Records are immutable once they are in a snapshot; a connection keeps the one it
+// decided with.
 #pragma once
 
 #include "common/base/address.h"
 #include "common/base/spiffe.h"
+#include "config/model/waypoint.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace aquifer::model {
-
-/// Where HBONE is spoken unless the record says otherwise.
-inline constexpr std::uint16_t kDefaultTunnelPort = 15008;
 
 /// What created the pod: the kind in `k8s.<type>.name` of the baggage.
 enum class WorkloadType : std::uint8_t { deployment, cronjob, pod, job };
@@ -59,6 +58,8 @@ struct Workload {
 
   /// The primary address first.
   std::vector<IpAddress> addresses;
+  /// Resolved for each connection, where there are no addresses: a host outside the cluster.
+  std::string hostname;
   TunnelProtocol protocol = TunnelProtocol::tcp;
   /// Where the tunnel to this workload ends. Never taken from a constant by the data path.
   std::uint16_t tunnel_port = kDefaultTunnelPort;
@@ -68,12 +69,11 @@ struct Workload {
   Capture capture = Capture::no;
   /// Path of the pod's network namespace, where the mesh directory gives it; else empty.
   std::string netns_path;
-  /// NAMESPACE/NAME of the waypoint for traffic addressed to this workload itself; empty means
-  /// none.
-  std::string waypoint;
   /// NAMESPACE/NAME of the authorization policies that hold for this workload by a selector;
   /// sorted, each once.
   std::vector<std::string> authorization_policies;
+  /// The waypoint for traffic addressed to this workload itself.
+  std::optional<WaypointRef> waypoint;
 
   friend bool operator==(const Workload&, const Workload&) = default;
 };

@@ -256,7 +256,7 @@ TEST_CASE("a waypoint that is named stands between, whether it is there or not")
   const std::string gateway =
       "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
       "metadata: {name: wp, namespace: default, labels: {istio.io/waypoint-for: PURPOSE}}\nspec: "
-      "{}\n";
+      "{gatewayClassName: istio-waypoint}\n";
   const auto with = [&](std::string_view purpose) {
     std::string text = gateway;
     return text.replace(text.find("PURPOSE"), 7, purpose);
@@ -269,27 +269,28 @@ TEST_CASE("a waypoint that is named stands between, whether it is there or not")
       service_yaml("web", "10.96.0.1", "{}", "[{port: 80}]");
   SUBCASE("not there: services are behind it, and pods that name it themselves") {
     const Loaded mesh = load_text(rest);
-    CHECK(mesh.state.services[0].service->waypoint == "default/wp");
-    CHECK(mesh.workload("a")->waypoint.empty());
-    CHECK(mesh.workload("own")->waypoint == "default/mine");
-    CHECK(mesh.workload("free")->waypoint.empty());
-    CHECK(mesh.workload("wp-pod")->waypoint.empty());
-    CHECK(mentions(mesh, "REFUSED (waypoint default/wp)"));
+    CHECK(mesh.state.services[0].service->waypoints.at(0).name == "default/wp");
+    CHECK_FALSE(mesh.workload("a")->waypoint);
+    CHECK(mesh.workload("own")->waypoint->name == "default/mine");
+    CHECK_FALSE(mesh.workload("free")->waypoint);
+    CHECK_FALSE(mesh.workload("wp-pod")->waypoint);
+    CHECK(mentions(mesh,
+                   "there is no waypoint default/wp: connections that would pass it are REFUSED"));
   }
   SUBCASE("for services") {
     const Loaded mesh = load_text(rest + with("service"));
-    CHECK(mesh.state.services[0].service->waypoint == "default/wp");
-    CHECK(mesh.workload("a")->waypoint.empty());
+    CHECK(mesh.state.services[0].service->waypoints.at(0).name == "default/wp");
+    CHECK_FALSE(mesh.workload("a")->waypoint);
   }
   SUBCASE("for workloads") {
     const Loaded mesh = load_text(rest + with("workload"));
-    CHECK(mesh.state.services[0].service->waypoint.empty());
-    CHECK(mesh.workload("a")->waypoint == "default/wp");
+    CHECK(mesh.state.services[0].service->waypoints.empty());
+    CHECK(mesh.workload("a")->waypoint->name == "default/wp");
   }
   SUBCASE("for all") {
     const Loaded mesh = load_text(rest + with("all"));
-    CHECK(mesh.state.services[0].service->waypoint == "default/wp");
-    CHECK(mesh.workload("a")->waypoint == "default/wp");
+    CHECK(mesh.state.services[0].service->waypoints.at(0).name == "default/wp");
+    CHECK(mesh.workload("a")->waypoint->name == "default/wp");
   }
 }
 

@@ -195,7 +195,7 @@ TEST_CASE("every kind of the design's table has its state") {
   CHECK(kind_state("", "Pod") == KindState::read);
   CHECK(kind_state("discovery.k8s.io", "EndpointSlice") == KindState::read);
   CHECK(kind_state("networking.istio.io", "Gateway") == KindState::unknown);
-  CHECK(kind_state("gateway.networking.k8s.io", "Gateway") == KindState::not_yet);
+  CHECK(kind_state("gateway.networking.k8s.io", "Gateway") == KindState::read);
   CHECK(kind_state("security.istio.io", "RequestAuthentication") == KindState::not_enforced);
 }
 

@@ -14,7 +14,7 @@ using namespace test;
 
 const WorkloadPtr kClient = share(pod("client", "10.0.0.9"));
 
-Result<ResolvedTarget> ask(const SnapshotPtr& mesh, std::string_view to, std::uint64_t random = 1) {
+Resolution ask(const SnapshotPtr& mesh, std::string_view to, std::uint64_t random = 1) {
   return resolve(*mesh, {kClient, dst(to), random});
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("an HBONE workload without an identity is refused: anybody could answe
   server.identity = SpiffeId();
   const auto target = ask(snapshot({share(server)}), "10.0.0.1:80");
   REQUIRE_FALSE(target.has_value());
-  CHECK(target.error().code == Errc::identity);
+  CHECK(target.error().error.code == Errc::identity);
 }
 
 TEST_CASE("a pod of the host's network is passed through by address, and served by a service") {
@@ -128,8 +128,8 @@ TEST_CASE(
     CAPTURE(to);
     const auto target = ask(mesh, to);
     REQUIRE_FALSE(target.has_value());
-    CHECK(target.error().code == Errc::not_found);
-    CHECK(describe_resolve_error(target.error(), dst(to)) == "no healthy upstream: " + to);
+    CHECK(target.error().error.code == Errc::not_found);
+    CHECK(target.error().reason == "no healthy upstream: " + to);
   }
 }
 
@@ -147,9 +147,8 @@ TEST_CASE("our own ports on loopback are refused, there and nowhere else") {
     CAPTURE(to);
     const auto target = ask(mesh, to);
     REQUIRE_FALSE(target.has_value());
-    CHECK(target.error().code == Errc::recursion);
-    CHECK(describe_resolve_error(target.error(), dst(to)) ==
-          "attempted recursive call to ourselves");
+    CHECK(target.error().error.code == Errc::recursion);
+    CHECK(target.error().reason == "attempted recursive call to ourselves");
   }
   CHECK(ask(mesh, "127.0.0.1:15000").has_value());
   CHECK(ask(mesh, "10.0.0.1:15008").has_value());
@@ -157,22 +156,26 @@ TEST_CASE("our own ports on loopback are refused, there and nowhere else") {
 
 TEST_CASE("a destination with a waypoint is refused, not reached around it") {
   Workload behind = pod("server", "10.0.0.1");
-  behind.waypoint = "default/waypoint";
+  behind.waypoint = WaypointRef{.name = "default/waypoint",
+                                .address = {},
+                                .ns = "",
+                                .hostname = "",
+                                .port = 15008,
+                                .weight = 1};
   const auto server = share(behind);
   ServiceRecord record = service("10.96.0.1", {server});
   SUBCASE("addressed as a workload") {
     const auto target = ask(snapshot({server}), "10.0.0.1:80");
     REQUIRE_FALSE(target.has_value());
-    CHECK(target.error().code == Errc::not_found);
-    CHECK(describe_resolve_error(target.error(), dst("10.0.0.1:80")) ==
-          "waypoints are not supported yet: 10.0.0.1:80");
+    CHECK(target.error().error.code == Errc::not_found);
+    CHECK(target.error().reason == "unknown waypoint: default/waypoint does not exist");
   }
   SUBCASE("a workload's waypoint does not count for traffic addressed to a service") {
     CHECK(ask(snapshot({server}, {record}), "10.96.0.1:80").has_value());
   }
   SUBCASE("addressed as a service") {
     Service copy = *record.service;
-    copy.waypoint = "default/waypoint";
+    copy.waypoints = {*server->waypoint};
     record.service = std::make_shared<const Service>(copy);
     CHECK_FALSE(ask(snapshot({server}, {record}), "10.96.0.1:80").has_value());
   }

@@ -1,0 +1,74 @@
+// From a decision to somebody who answers: one connection of a pod tries the endpoints that there
+// are, within limits, until one has taken it. On the pod's loop.
+//
+// The client's bytes are not read before that: what it sends early waits in its own socket, where
+// the receive window bounds it, and so any endpoint may still become the one that gets them. Once
+// an endpoint has answered (200, or the end of a TCP handshake) no other is tried.
+#pragma once
+
+#include "common/hbone/pool.h"
+#include "common/telemetry/connection_record.h"
+#include "config/model/resolve.h"
+#include "ztunnel/connection.h"
+#include "ztunnel/pod_context.h"
+
+#include <expected>
+#include <memory>
+#include <string>
+
+namespace aquifer::ztunnel {
+
+/// One outbound connection between its acceptance and its first byte.
+struct OutboundCall {
+  /// The one snapshot that everything is decided with.
+  model::SnapshotPtr snapshot;
+  model::WorkloadPtr source;
+  SocketAddress client;
+  OriginalDst wanted;
+  /// Where it goes now; another endpoint replaces it, and `facts` with it.
+  model::ResolvedTarget target;
+  ConnectionFacts facts;
+};
+
+/// What the log and the metrics say of a connection to `target`.
+[[nodiscard]] ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
+                                             const model::WorkloadPtr& source,
+                                             const SocketAddress& client,
+                                             const OriginalDst& wanted);
+
+/// Why nobody took it.
+struct ConnectFailure {
+  telemetry::ResponseFlag flag = telemetry::ResponseFlag::connect;
+  std::string reason;
+};
+
+using Connected = std::expected<std::unique_ptr<io::ByteStream>, ConnectFailure>;
+
+class UpstreamConnector {
+ public:
+  /// Both outlive it.
+  UpstreamConnector(PodContext& pod, hbone::Pool& pool) noexcept : pod_(pod), pool_(pool) {}
+  UpstreamConnector(const UpstreamConnector&) = delete;
+  UpstreamConnector& operator=(const UpstreamConnector&) = delete;
+
+  /// Tries `call.target`, then other endpoints. `call` and `record` name the one that answered, or
+  /// the last that was tried; both outlive the call.
+  [[nodiscard]] coro::Task<Connected> connect(OutboundCall& call,
+                                              telemetry::ConnectionRecord& record);
+
+ private:
+  /// A tunnel whose dial is refused: may its node be about to listen, or is there somebody else?
+  enum class Refusals : std::uint8_t { wait, leave };
+
+  /// One endpoint, as often as it takes to know that it does not answer.
+  coro::Task<Result<std::unique_ptr<io::ByteStream>>> try_endpoint(const OutboundCall& call,
+                                                                   Deadline deadline,
+                                                                   Refusals refusals);
+  coro::Task<Result<std::unique_ptr<io::ByteStream>>> open_stream(const OutboundCall& call,
+                                                                  Deadline deadline);
+
+  PodContext& pod_;
+  hbone::Pool& pool_;
+};
+
+}  // namespace aquifer::ztunnel
