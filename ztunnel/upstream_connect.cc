@@ -128,8 +128,8 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::try_endpo
   const Deadline patience = loop.after(wait ? Duration(kRefusedPatience) : Duration::zero());
   for (;;) {
     auto stream = co_await open_stream(call, deadline);
-    const bool again = !stream && stream.error().code == Errc::connection_refused &&
-                       !patience.expired(loop.now());
+    const bool again =
+        !stream && stream.error().code == Errc::connection_refused && !patience.expired(loop.now());
     if (!again) co_return stream;
     const Status slept = co_await io::sleep_until(loop, loop.after(kRefusedPause).sooner(deadline),
                                                   &pod_.connections.cancel_source());
