@@ -177,6 +177,14 @@ const ServiceRecordPtr& Snapshot::service_by_host(std::string_view ns,
   return found != nullptr ? *found : kNoService;
 }
 
+std::vector<ServiceRecordPtr> Snapshot::services_of_host(std::string_view hostname) const {
+  std::vector<ServiceRecordPtr> result;
+  services_by_hostname_.for_each_of(hash_of(hostname), [&](const ServiceRecordPtr& record) {
+    if (record->service->hostname == hostname) result.push_back(record);
+  });
+  return result;
+}
+
 const ServiceRecordPtr& Snapshot::service_by_hostname(std::string_view hostname,
                                                       std::string_view preferred_ns) const {
   const ServiceRecordPtr* best = &kNoService;

@@ -67,6 +67,8 @@ class Snapshot {
       const std::function<void(const ServiceRecordPtr&, const Cidr*)>& visit) const;
   [[nodiscard]] const ServiceRecordPtr& service_by_host(std::string_view ns,
                                                         std::string_view hostname) const;
+  /// All of that exact host name, of any namespace, in no promised order.
+  [[nodiscard]] std::vector<ServiceRecordPtr> services_of_host(std::string_view hostname) const;
   /// In any namespace, `preferred_ns` first.
   [[nodiscard]] const ServiceRecordPtr& service_by_hostname(std::string_view hostname,
                                                             std::string_view preferred_ns) const;
