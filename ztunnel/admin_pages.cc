@@ -11,9 +11,12 @@
 namespace aquifer::ztunnel {
 
 AdminPages::AdminPages(Parts parts)
-    : parts_(std::move(parts)), starting_(readiness_.pending("state manager")) {
+    : parts_(std::move(parts)),
+      flows_(parts_.loop, parts_.workers),
+      starting_(readiness_.pending("state manager")) {
   admin_routes_.add_index("Aquifer ztunnel");
   admin::add_config_dump(admin_routes_, [this] { return config_dump(); });
+  flows_.add_to(admin_routes_);
   admin::add_logging(admin_routes_, parts_.settings.log.filter);
   admin::add_quit(admin_routes_, parts_.quit);
   admin::add_metrics(metrics_routes_, parts_.registry, [this] { return parts_.loop.now(); });

@@ -7,6 +7,7 @@
 #include "common/admin/router.h"
 #include "common/admin/server.h"
 #include "config/ca/cert_manager.h"
+#include "ztunnel/flow_pages.h"
 #include "ztunnel/mesh_watch.h"
 #include "ztunnel/pod_supervisor.h"
 #include "ztunnel/settings.h"
@@ -28,6 +29,7 @@ class AdminPages {
     const MeshWatch& mesh;
     const ca::CertManager& certs;
     const PodSupervisor& supervisor;
+    const std::vector<std::unique_ptr<WorkerThread>>& workers;
     std::function<void()> quit;
   };
   explicit AdminPages(Parts parts);
@@ -51,6 +53,7 @@ class AdminPages {
   [[nodiscard]] std::string config_dump() const;
 
   Parts parts_;
+  FlowPages flows_;
   admin::Readiness readiness_;
   admin::Readiness::Task starting_;
   admin::Readiness::Task pending_pods_;

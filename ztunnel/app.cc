@@ -22,6 +22,8 @@ constexpr const char* kTarget = "ztunnel";
 // Fewer operations than this between two checks is idle: keepalives of a few hundred tunnels.
 constexpr std::uint64_t kIdleOperations = 500;
 
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
 /// A proxy needs two descriptors per connection: whatever the hard limit allows.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -67,7 +69,10 @@ int App::run(const Settings& settings) {
 }
 
 App::App(const Settings& settings)
-    : settings_(settings), traffic_(registry_), node_{settings_, registry_, traffic_} {
+    : settings_(settings),
+      traffic_(registry_),
+      pod_metrics_(registry_),
+      node_{settings_, registry_, traffic_, pod_metrics_} {
   telemetry::observe_process(registry_);
   telemetry::set_build(registry_, "ztunnel", settings_.version_tag);
 }
@@ -120,10 +125,24 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
                       });
   }
 
+  for (const auto& worker : workers_) {
+    const std::string& name = worker->name();
+    registry_.observe({.name = "aquifer_worker_cpu_seconds",
+                       .help = "CPU time of a worker: that of its pods and what is nobody's.",
+                       .per_unit = kNanosecondsPerSecond},
+                      {{"worker", name}}, [raw = worker.get()] { return raw->cpu().count(); });
+    registry_.observe({.name = "aquifer_worker_unattributed_cpu_seconds",
+                       .help = "The part of a worker's CPU time that no pod caused.",
+                       .per_unit = kNanosecondsPerSecond},
+                      {{"worker", name}},
+                      [raw = worker.get()] { return raw->nobodys_cpu().count(); });
+  }
+
   supervisor_ = std::make_unique<PodSupervisor>(
       PodSupervisor::Parts{loop, settings_, registry_, *certs_, workers_});
-  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{
-      loop, settings_, registry_, *mesh_, *certs_, *supervisor_, [this] { stop_asked_.notify(); }});
+  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{loop, settings_, registry_, *mesh_,
+                                                          *certs_, *supervisor_, workers_,
+                                                          [this] { stop_asked_.notify(); }});
   return admin_->listen();
 }
 

@@ -42,6 +42,7 @@ class App {
   const Settings& settings_;
   telemetry::Registry registry_;
   telemetry::TrafficMetrics traffic_;
+  telemetry::PodMetrics pod_metrics_;
   Node node_;
   io::Loop* loop_ = nullptr;
   std::unique_ptr<Signals> signals_;

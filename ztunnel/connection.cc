@@ -2,6 +2,7 @@
 
 #include "common/hbone/baggage.h"
 #include "config/model/labels.h"
+#include "ztunnel/worker.h"
 
 #include <utility>
 

@@ -7,12 +7,15 @@
 #include "common/telemetry/connection_record.h"
 #include "config/model/service.h"
 #include "config/model/workload.h"
-#include "ztunnel/worker.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace aquifer::ztunnel {
+
+struct Settings;
+struct Worker;
 
 /// One end of a connection: the record, and the identity if mutual TLS proved it (null if not).
 struct End {

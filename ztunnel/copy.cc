@@ -1,29 +1,8 @@
 #include "ztunnel/copy.h"
 
+#include "common/coro/cancel_link.h"
+
 namespace aquifer::ztunnel {
-namespace {
-
-/// Passes a cancellation on to the scope of one copy.
-class CancelLink : coro::CancelHook {
- public:
-  CancelLink(coro::CancelSource& outer, coro::Scope& scope) noexcept
-      : CancelHook(&CancelLink::on_cancel), scope_(scope) {
-    if (outer.cancelled()) {
-      scope.cancel();
-    } else {
-      outer.add(*this);
-    }
-  }
-
- private:
-  static void on_cancel(CancelHook& hook) noexcept {
-    static_cast<CancelLink&>(hook).scope_.cancel();
-  }
-  coro::Scope& scope_;
-};
-
-}  // namespace
-
 std::size_t Copy::Direction::deliver(ByteView bytes) noexcept {
   const std::size_t taken = sink->deliver(bytes);
   count(taken);
@@ -44,7 +23,7 @@ coro::Task<CopyEnd> Copy::run(coro::CancelSource& cancel) {
     if (direction->sink != nullptr) direction->from.set_direct_sink(direction);
   }
   {
-    CancelLink link(cancel, scope_);
+    coro::CancelLink link(cancel, scope_);
     scope_.spawn(pump(up_, down_));
     scope_.spawn(pump(down_, up_));
     co_await scope_.join();

@@ -7,6 +7,7 @@
 #include "config/model/resolve.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/copy.h"
+#include "ztunnel/early_denial.h"
 #include "ztunnel/error_text.h"
 #include "ztunnel/judge.h"
 
@@ -23,10 +24,10 @@ constexpr auto kHandshakeTimeout = std::chrono::seconds(10);
 // certificate yet.
 constexpr std::size_t kHandshakesMax = 1024;
 
-void refuse(hbone::TunnelStream& stream, int status, const PeerAddr& from, const LocalAddr& to,
-            std::string reason) {
+void refuse(PodContext& pod, hbone::TunnelStream& stream, int status, const PeerAddr& from,
+            const LocalAddr& to, std::string reason) {
   stream.refuse(status);
-  telemetry::log_early_denial(Direction::inbound, from.addr, to.addr, std::move(reason));
+  deny_early(pod, Direction::inbound, from.addr, to.addr, std::move(reason));
 }
 
 }  // namespace
@@ -63,8 +64,8 @@ coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> Inbound::accept_tunnel(
   const Deadline deadline = worker.loop.after(kHandshakeTimeout);
   auto certificate = co_await worker.certs.get(worker.loop, pod_.pod->identity, deadline, cancel);
   if (!certificate) {
-    telemetry::log_early_denial(Direction::inbound, peer.address.addr, peer.local.addr,
-                                error_text(certificate.error()));
+    deny_early(pod_, Direction::inbound, peer.address.addr, peer.local.addr,
+               error_text(certificate.error()));
     co_return std::unexpected(certificate.error());
   }
   std::string reason;
@@ -72,8 +73,8 @@ coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> Inbound::accept_tunnel(
       co_await tls::handshake_server(*socket, (*certificate)->server, deadline, cancel, &reason);
   if (!secured) {
     if (reason.empty()) reason = secured.error().message();
-    telemetry::log_early_denial(Direction::inbound, peer.address.addr, peer.local.addr,
-                                "tls handshake error: " + reason);
+    deny_early(pod_, Direction::inbound, peer.address.addr, peer.local.addr,
+               "tls handshake error: " + reason);
     co_return std::unexpected(secured.error());
   }
   peer.identity = std::make_shared<const SpiffeId>(secured->peer.identity);
@@ -95,7 +96,7 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   const model::InboundRequest wanted{local, peer.local, request.authority};
   const auto target = model::resolve_inbound(*snapshot, wanted);
   if (!target) {
-    refuse(*stream, target.error().status, peer.address, peer.local, target.error().reason);
+    refuse(pod_, *stream, target.error().status, peer.address, peer.local, target.error().reason);
     co_return;
   }
 
@@ -118,7 +119,7 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   // Before the 200: a failure is a status.
   if (const auto refusal = judge_inbound(*snapshot, *local, facts)) {
     stream->refuse(401);
-    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
+    live.refuse(worker.loop.now(), *refusal);
     co_return;
   }
   auto application = co_await connect_plain(
@@ -157,8 +158,7 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   const model::SnapshotPtr snapshot = worker.snapshot;
   const auto upstream = model::resolve_inbound_plaintext(*to);
   if (!upstream) {
-    telemetry::log_early_denial(Direction::inbound, from->addr, to->addr,
-                                error_text(upstream.error()));
+    deny_early(pod_, Direction::inbound, from->addr, to->addr, error_text(upstream.error()));
     client.abort();
     co_return;
   }
@@ -173,7 +173,7 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   LiveConnection live(pod_.live, facts, record);
   if (const auto refusal = judge_inbound(*snapshot, *pod_.pod, facts)) {
     client.abort();
-    record.fail(worker.loop.now(), refusal->flag, refusal->reason);
+    live.refuse(worker.loop.now(), *refusal);
     co_return;
   }
 

@@ -1,6 +1,8 @@
 // The program's command line. Each command is one function; what they do is elsewhere.
 #include "config/manifests/mesh_source.h"
+#include "ztunnel/admin_client.h"
 #include "ztunnel/app.h"
+#include "ztunnel/flows_command.h"
 #include "ztunnel/release.h"
 #include "ztunnel/settings.h"
 #include "ztunnel/version.h"
@@ -49,6 +51,21 @@ int check(const std::vector<std::string>& paths) {
   return good ? 0 : kFailure;
 }
 
+int flows(const ztunnel::FlowsOptions& options) {
+  const bool known =
+      options.verdict.empty() || options.verdict == "denied" || options.verdict == "allowed";
+  if (!known) return usage(fmt::format("--verdict {}: write denied or allowed", options.verdict));
+  // It becomes a part of an URL, where names of Kubernetes need no escapes.
+  const std::size_t slash = options.pod.find('/');
+  const bool pod_ok =
+      options.pod.empty() ||
+      (slash != 0 && slash + 1 < options.pod.size() && slash == options.pod.rfind('/') &&
+       options.pod.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-./") ==
+           std::string::npos);
+  if (!pod_ok) return usage(fmt::format("--pod {}: write NAMESPACE/NAME", options.pod));
+  return ztunnel::flows_command(options);
+}
+
 int version(bool json) {
   fmt::print("{}\n", json ? ztunnel::version_json() : ztunnel::version_line());
   return 0;
@@ -76,6 +93,18 @@ int run(int argc, char** argv) {
   release_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
   release_command->add_option("--node", settings.node, "name of this node (NODE_NAME)");
 
+  ztunnel::FlowsOptions flows_options;
+  flows_options.admin_url = ztunnel::kDefaultAdminUrl;
+  CLI::App* flows_command = app.add_subcommand(
+      "flows", "show the connections of this node as a running ztunnel sees them");
+  flows_command->add_flag("--follow,-f", flows_options.follow,
+                          "go on: connections as they open, end and are refused");
+  flows_command->add_option("--pod", flows_options.pod, "NAMESPACE/NAME: only this pod's");
+  flows_command->add_option("--verdict", flows_options.verdict,
+                            "denied (the last ones) or allowed");
+  flows_command->add_flag("--json", flows_options.json, "as JSON");
+  flows_command->add_option("--admin", flows_options.admin_url, "the admin port to ask");
+
   bool json = false;
   CLI::App* version_command = app.add_subcommand("version", "say what this build is");
   version_command->add_flag("--json", json, "as JSON");
@@ -97,6 +126,7 @@ int run(int argc, char** argv) {
   }
   if (check_command->parsed()) return check(paths);
   if (release_command->parsed()) return ztunnel::release_node(settings);
+  if (flows_command->parsed()) return flows(flows_options);
   if (version_command->parsed()) return version(json);
   return usage("no command; see ztunnel --help");
 }

@@ -1,15 +1,11 @@
 #include "ztunnel/outbound.h"
 
-#include "common/hbone/forwarded.h"
-#include "common/hbone/traceparent.h"
 #include "common/io/socket_stream.h"
-#include "common/telemetry/access_log.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/copy.h"
-#include "ztunnel/error_text.h"
-#include "ztunnel/judge.h"
+#include "ztunnel/early_denial.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace aquifer::ztunnel {
 Outbound::Outbound(PodContext& pod)
@@ -36,8 +32,7 @@ coro::Task<void> Outbound::serve(Fd accepted) {
                     .facts = {}};
   auto target = resolve(call);
   if (!target) {
-    telemetry::log_early_denial(telemetry::Direction::outbound, from->addr, to->addr,
-                                target.error().reason);
+    deny_early(pod_, telemetry::Direction::outbound, from->addr, to->addr, target.error().reason);
     client.abort();
     co_return;
   }
@@ -48,7 +43,7 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   auto upstream = co_await connector_.connect(call, record);
   if (!upstream) {
     client.abort();
-    record.fail(worker.loop.now(), upstream.error().flag, upstream.error().reason);
+    live.refuse(worker.loop.now(), upstream.error());
     co_return;
   }
   Copy copy(client, **upstream, record);

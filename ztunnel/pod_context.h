@@ -9,6 +9,7 @@
 #include "config/model/workload.h"
 #include "ztunnel/live_connection.h"
 #include "ztunnel/resolved_names.h"
+#include "ztunnel/pod_meter.h"
 #include "ztunnel/worker.h"
 
 #include <memory>
@@ -22,7 +23,13 @@ enum class Transparency : std::uint8_t { off, on };
 struct PodContext {
   PodContext(Worker& w, model::WorkloadPtr workload,
              std::shared_ptr<const io::NetworkNamespace> netns, Transparency transparency)
-      : worker(w), pod(std::move(workload)), space(std::move(netns)), transparent(transparency) {
+      : worker(w),
+        pod(std::move(workload)),
+        space(std::move(netns)),
+        transparent(transparency),
+        flows(w.loop, w.journal),
+        live(flows),
+        meter(w.node.pods.resolve(pod->ns, pod->name, w.node.settings.node), account, live) {
     account.name = pod->ns + "/" + pod->name;
     account.queued_bytes_max = w.node.settings.pod_queue_bytes_max;
   }
@@ -36,8 +43,12 @@ struct PodContext {
   io::Account account;
   /// What the pod's DNS answers said, for policies that speak of host names.
   ResolvedNames resolved_names;
+  /// What its connections did.
+  PodFlows flows;
   /// Those of them whose context is known; each is the frame of one of `connections`.
   LiveConnections live;
+  /// What it costs. All of its coroutines have ended before it goes.
+  PodMeter meter;
   /// Every connection of the pod; cancelling it cuts them.
   coro::Scope connections;
 

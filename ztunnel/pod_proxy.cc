@@ -25,6 +25,8 @@ PodProxy::PodProxy(Worker& worker, model::WorkloadPtr pod,
       hbone_listener_(worker.loop, std::move(listeners.hbone)) {}
 
 coro::Task<void> PodProxy::run() {
+  // From here on what the pod's coroutines do, and those they start, is its cost.
+  context_.worker.loop.ready().meter().work_for(&context_.meter.share());
   accepting_.spawn(accept_loop(outbound_listener_, Kind::outbound));
   accepting_.spawn(accept_loop(plaintext_listener_, Kind::plaintext));
   accepting_.spawn(accept_loop(hbone_listener_, Kind::hbone));
@@ -63,7 +65,7 @@ void PodProxy::judge_again() {
     const bool outbound = live.facts().direction == telemetry::Direction::outbound;
     const auto refusal = outbound ? judge_outbound(*snapshot, *context_.pod, live.facts())
                                   : judge_inbound(*snapshot, *context_.pod, live.facts());
-    if (refusal) live.cut(kPolicyChange);
+    if (refusal) live.cut(kPolicyChange, *refusal);
   });
 }
 

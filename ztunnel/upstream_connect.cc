@@ -5,7 +5,6 @@
 #include "common/hbone/traceparent.h"
 #include "common/io/loop.h"
 #include "ztunnel/error_text.h"
-#include "ztunnel/judge.h"
 
 #include <algorithm>
 #include <optional>
@@ -91,12 +90,12 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
   const Deadline deadline = worker.loop.after(kConnectTimeout);
   std::vector<model::EndpointId> tried;
   for (;;) {
-    ConnectFailure failure;
+    Refusal failure;
     const auto refusal = judge_outbound(*call.snapshot, *call.source, call.facts);
     tried.push_back(call.target.endpoint);
     auto next = tried.size() < kTriesMax ? another(worker, call, tried) : std::nullopt;
     if (refusal) {
-      failure = {refusal->flag, refusal->reason};
+      failure = *refusal;
     } else {
       const Deadline patience =
           next ? deadline.sooner(worker.loop.after(kSilencePatience)) : deadline;
@@ -107,7 +106,7 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
         co_return std::move(*stream);
       }
       const Error error = stream.error();
-      failure = {response_flag(error), error_text(error)};
+      failure = {.flag = response_flag(error), .reason = error_text(error), .policy = {}, .detail = {}};
       if (!is_endpoints_fault(error)) co_return std::unexpected(std::move(failure));
       if (call.target.endpoint != 0) worker.avoided.failed(call.target.endpoint, worker.loop.now());
     }

@@ -10,6 +10,7 @@
 #include "common/telemetry/connection_record.h"
 #include "config/model/resolve.h"
 #include "ztunnel/connection.h"
+#include "ztunnel/judge.h"
 #include "ztunnel/pod_context.h"
 
 #include <expected>
@@ -36,13 +37,8 @@ struct OutboundCall {
                                              const SocketAddress& client,
                                              const OriginalDst& wanted);
 
-/// Why nobody took it.
-struct ConnectFailure {
-  telemetry::ResponseFlag flag = telemetry::ResponseFlag::connect;
-  std::string reason;
-};
-
-using Connected = std::expected<std::unique_ptr<io::ByteStream>, ConnectFailure>;
+/// A stream to whoever took it, or why nobody did.
+using Connected = std::expected<std::unique_ptr<io::ByteStream>, Refusal>;
 
 class UpstreamConnector {
  public:

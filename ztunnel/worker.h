@@ -3,10 +3,12 @@
 #pragma once
 
 #include "common/io/loop.h"
+#include "common/telemetry/pod_metrics.h"
 #include "common/telemetry/traffic_metrics.h"
 #include "config/ca/loop_certs.h"
 #include "config/model/avoided_endpoints.h"
 #include "config/model/snapshot.h"
+#include "ztunnel/flow_journal.h"
 #include "ztunnel/settings.h"
 
 #include <random>
@@ -18,10 +20,12 @@ struct Node {
   const Settings& settings;
   telemetry::Registry& registry;
   telemetry::TrafficMetrics& traffic;
+  telemetry::PodMetrics& pods;
 };
 
 struct Worker {
-  Worker(io::Loop& l, const Node& n) : loop(l), node(n), random(std::random_device()()) {}
+  Worker(io::Loop& l, const Node& n)
+      : loop(l), node(n), random(std::random_device()()), journal(l) {}
 
   io::Loop& loop;
   const Node& node;
@@ -31,6 +35,7 @@ struct Worker {
   std::mt19937_64 random;
   /// What this loop's connections learned of endpoints that fail.
   model::AvoidedEndpoints avoided;
+  FlowJournal journal;
 };
 
 }  // namespace aquifer::ztunnel

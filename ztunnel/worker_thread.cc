@@ -9,17 +9,17 @@ namespace aquifer::ztunnel {
 struct WorkerThread::Loopside {
   Loopside(io::Loop& loop, const Node& node) : worker(loop, node) {}
   Worker worker;
-  std::map<ProxyId, std::unique_ptr<PodProxy>> pods;
+  Pods pods;
   coro::Event stop;
   coro::Scope scope;
 };
 
 Result<std::unique_ptr<WorkerThread>> WorkerThread::start(const Node& node, std::string name) {
-  auto worker = std::unique_ptr<WorkerThread>(new WorkerThread(node));
+  auto worker = std::unique_ptr<WorkerThread>(new WorkerThread(node, std::move(name)));
   std::promise<Status> started;
   auto ready = started.get_future();
-  worker->thread_ = std::thread([raw = worker.get(), &started, name = std::move(name)] {
-    pthread_setname_np(pthread_self(), name.c_str());
+  worker->thread_ = std::thread([raw = worker.get(), &started] {
+    pthread_setname_np(pthread_self(), raw->name().c_str());
     raw->main(started);
   });
   const Status status = ready.get();
@@ -108,6 +108,10 @@ void WorkerThread::release_pod(ProxyId id) {
 
 void WorkerThread::cut_pod(ProxyId id) {
   with_pod(id, [](PodProxy& proxy) { proxy.cut(); });
+}
+
+void WorkerThread::look(std::function<void(Worker&, const Pods&)> look) {
+  loop_->post([side = side_, look = std::move(look)] { look(side->worker, side->pods); });
 }
 
 void WorkerThread::drain_all() {

@@ -15,6 +15,7 @@ namespace aquifer::ztunnel {
 
 /// A proxy's number: a pod that leaves and comes back has two proxies for a while.
 using ProxyId = std::uint64_t;
+using Pods = std::map<ProxyId, std::unique_ptr<PodProxy>>;
 
 class WorkerThread {
  public:
@@ -37,26 +38,34 @@ class WorkerThread {
   void release_pod(ProxyId id);
   void cut_pod(ProxyId id);
   void drain_all();
+  /// Looks at everything on the loop's thread, soon.
+  void look(std::function<void(Worker&, const Pods&)> look);
   void cut_all();
 
   [[nodiscard]] io::BackendKind backend() const noexcept { return loop_->backend_kind(); }
   [[nodiscard]] const std::optional<Error>& fallback_reason() const noexcept {
     return loop_->fallback_reason();
   }
-  /// Any thread.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // From any thread.
+  [[nodiscard]] std::chrono::nanoseconds cpu() const noexcept { return loop_->thread_cpu(); }
+  [[nodiscard]] std::chrono::nanoseconds nobodys_cpu() const noexcept {
+    return loop_->nobodys_cpu();
+  }
   [[nodiscard]] std::uint64_t operations_completed() const noexcept {
     return loop_->operations_completed();
   }
 
  private:
   struct Loopside;
-  explicit WorkerThread(const Node& node) noexcept : node_(node) {}
+  WorkerThread(const Node& node, std::string name) noexcept : node_(node), name_(std::move(name)) {}
   void main(std::promise<Status>& started);
   static coro::Task<void> serve(Loopside& side);
   static coro::Task<void> run_pod(Loopside& side, ProxyId id, std::function<void()> ended);
   void with_pod(ProxyId id, std::function<void(PodProxy&)> action);
 
   const Node& node_;
+  const std::string name_;
   io::Loop* loop_ = nullptr;  // the thread's; alive until the destructor has joined it
   Loopside* side_ = nullptr;
   std::promise<void> released_;  // the thread may tear its loop down: nobody posts any more

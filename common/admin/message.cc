@@ -65,15 +65,25 @@ Request make_request(std::string method, std::string_view target, http1::Fields 
 }
 
 Response Response::text(int status, std::string body) {
-  return {.status = status, .body = std::move(body), .fields = {}};
+  return {.status = status, .body = std::move(body), .source = {}, .fields = {}};
 }
 
 Response Response::json(std::string body) {
-  return {.content_type = "application/json", .body = std::move(body), .fields = {}};
+  return {.content_type = "application/json", .body = std::move(body), .source = {}, .fields = {}};
 }
 
 Response Response::html(std::string body) {
-  return {.content_type = "text/html; charset=utf-8", .body = std::move(body), .fields = {}};
+  return {.content_type = "text/html; charset=utf-8",
+          .body = std::move(body),
+          .source = {},
+          .fields = {}};
+}
+
+Response Response::stream(std::string content_type, std::unique_ptr<BodySource> source) {
+  return {.content_type = std::move(content_type),
+          .body = {},
+          .source = std::move(source),
+          .fields = {}};
 }
 
 }  // namespace aquifer::admin

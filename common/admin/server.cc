@@ -1,6 +1,7 @@
 #include "common/admin/server.h"
 
 #include "common/base/log.h"
+#include "common/coro/cancel_link.h"
 
 #include <sys/socket.h>
 
@@ -83,9 +84,15 @@ coro::Task<void> AdminServer::serve(Fd fd) {
     http1::RequestHead& head = message->head;
     bool keep_alive = head.keep_alive && !head.upgrade && !scope_.cancel_source().cancelled();
     bool with_body = head.method != "HEAD";
+    const http1::Version version = head.version;
     Request request = make_request(std::move(head.method), head.target, std::move(head.fields),
                                    std::move(message->body));
     Response response = co_await router_.answer(std::move(request));
+    if (response.source != nullptr) {
+      auto streamed = co_await write_stream(connection, response, with_body, version);
+      if (streamed) co_await linger(connection);
+      co_return;
+    }
     auto written = co_await write_response(connection, response, with_body, keep_alive);
     if (!written) co_return;
     if (!keep_alive) {
@@ -140,6 +147,71 @@ coro::Task<Status> AdminServer::write_response(Connection& connection, const Res
   if (!with_body || joined) co_return Status();
   auto body_sent = co_await connection.socket.send_all(as_bytes(response.body), deadline);
   co_return body_sent;
+}
+
+// A body without a known length. The connection ends with it: a client that stops reading in the
+// middle has no other way to say so.
+coro::Task<Status> AdminServer::write_stream(Connection& connection, const Response& response,
+                                             bool with_body, http1::Version version) {
+  const bool chunked = version == http1::Version::http_1_1;
+  http1::Fields fields = response.fields;
+  fields.add("Content-Type", response.content_type);
+  if (chunked) fields.add("Transfer-Encoding", "chunked");
+  fields.add("Connection", "close");
+  std::string out;
+  CO_TRY_VOID(http1::append_response_head(out, response.status, fields));
+  auto sent = co_await connection.socket.send_all(as_bytes(out), loop_.after(limits_.response_max));
+  CO_TRY_VOID(std::move(sent));
+  if (!with_body) co_return Status();
+
+  coro::Scope streaming;
+  Status result;
+  {
+    coro::CancelLink link(scope_.cancel_source(), streaming);
+    streaming.spawn(watch_for_end(connection, streaming));
+    result =
+        co_await send_pieces(connection, *response.source, chunked, &streaming.cancel_source());
+  }
+  streaming.cancel();
+  co_await streaming.join();
+  co_return result;
+}
+
+coro::Task<Status> AdminServer::send_pieces(Connection& connection, BodySource& source,
+                                            bool chunked, coro::CancelSource* cancel) {
+  for (;;) {
+    std::string piece = co_await source.next(cancel);
+    const bool last = piece.empty();
+    if (last && !chunked) co_return Status();
+    std::string out;
+    if (last) {
+      http1::append_last_chunk(out);
+    } else if (chunked) {
+      http1::append_chunk(out, as_bytes(piece));
+    } else {
+      out = std::move(piece);
+    }
+    // Each piece has its time: a stream may be as long as it likes, a client may not stand still.
+    const Deadline deadline = loop_.after(limits_.response_max);
+    auto sent = co_await connection.socket.send_all(as_bytes(out), deadline);
+    if (!sent || last) co_return sent;
+    // One that stops leaves a long answer unfinished, which the missing last chunk says.
+    if (scope_.cancel_source().cancelled()) co_return fail(Errc::cancelled, "sending a stream");
+    // Making the next piece takes a while: others first.
+    co_await io::yield();
+  }
+}
+
+// What a client sends while it is answered is not read by anybody; its end, and its reset, are what
+// is waited for.
+coro::Task<void> AdminServer::watch_for_end(Connection& connection, coro::Scope& streaming) {
+  for (std::size_t dropped = 0; dropped < kLingerBytesMax;) {
+    auto received = co_await connection.socket.recv(kReceiveBytesMax, Deadline::never(),
+                                                    &streaming.cancel_source());
+    if (!received || received->empty()) break;
+    dropped += received->size();
+  }
+  streaming.cancel();
 }
 
 coro::Task<void> AdminServer::refuse(Connection& connection, Error error) {

@@ -58,6 +58,11 @@ class AdminServer {
   coro::Task<Result<http1::RequestMessage>> read_request(Connection& connection);
   coro::Task<Status> write_response(Connection& connection, const Response& response,
                                     bool with_body, bool keep_alive);
+  coro::Task<Status> write_stream(Connection& connection, const Response& response, bool with_body,
+                                  http1::Version version);
+  coro::Task<Status> send_pieces(Connection& connection, BodySource& source, bool chunked,
+                                 coro::CancelSource* cancel);
+  coro::Task<void> watch_for_end(Connection& connection, coro::Scope& streaming);
   coro::Task<void> refuse(Connection& connection, Error error);
   coro::Task<void> linger(Connection& connection);
 

@@ -48,6 +48,7 @@ class Event {
     void await_suspend(std::coroutine_handle<> self) noexcept {
       AQUIFER_ASSERT(event_.waiter_ == nullptr);
       self_ = self;
+      share_ = ReadyQueue::current().meter().current();
       parked_ = true;
       event_.waiter_ = this;
       if (cancel_ != nullptr) cancel_->add(*this);
@@ -67,6 +68,7 @@ class Event {
     Event& event_;
     CancelSource* cancel_;
     std::coroutine_handle<> self_;
+    WorkShare* share_ = nullptr;
     bool cancelled_ = false;
     bool parked_ = false;
   };
@@ -82,7 +84,7 @@ class Event {
     waiter_ = nullptr;
     waiter->parked_ = false;
     waiter->unlink();
-    ReadyQueue::current().push(waiter->self_);
+    ReadyQueue::current().push(waiter->self_, waiter->share_);
   }
   Waiter* waiter_ = nullptr;
   bool set_ = false;

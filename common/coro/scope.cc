@@ -31,6 +31,8 @@ Scope::Root Scope::run(Scope& scope, Task<void> task) {
 
 void Scope::spawn(Task<void> task) {
   ++running_;
+  // The task starts on behalf of whoever spawns it, and may name another.
+  const KeepShare keep(ReadyQueue::current().meter());
   run(*this, std::move(task));
 }
 

@@ -25,7 +25,6 @@ class QueueOwner {
 /// charged to it.
 struct Account {
   std::string name;                    ///< NAMESPACE/POD, for people
-  std::uint64_t connections = 0;       ///< open application connections
   std::uint64_t queued_bytes = 0;      ///< received from tunnels, not yet taken by an application
   std::uint64_t queued_bytes_max = 0;  ///< 0: no limit. Past it the largest stalled stream is reset
   std::vector<QueueOwner*> queue_owners;

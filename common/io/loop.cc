@@ -53,7 +53,11 @@ Result<std::unique_ptr<Loop>> Loop::create(BackendChoice choice) {
 }
 
 Loop::Loop(std::unique_ptr<Backend> backend, Fd wake)
-    : backend_(std::move(backend)), now_(Clock::now()), last_trim_(now_), wake_(std::move(wake)) {
+    : backend_(std::move(backend)),
+      now_(Clock::now()),
+      last_trim_(now_),
+      last_settle_(now_),
+      wake_(std::move(wake)) {
   AQUIFER_ASSERT(current_loop == nullptr);
   current_loop = this;
   coro::ReadyQueue::set_current(&ready_);
@@ -109,10 +113,22 @@ void Loop::round() {
   }
   MonoTime wait_until = until;
   if (until == MonoTime::max()) wait_until = last_trim_ + 2 * kTrimInterval;
+  // What was worked before a rest is settled soon, not when the rest ends.
+  if (ready_.meter().pending())
+    wait_until = std::min(wait_until, last_settle_ + coro::WorkMeter::kInterval);
   backend_->wait(wait_until, now_);
   now_ = Clock::now();
   operations_completed_.store(backend_->counters().completed, std::memory_order_relaxed);
   timers_.expire(now_);
+  if (ready_.meter().pending() && now_ - last_settle_ >= coro::WorkMeter::kInterval) settle_work();
+}
+
+void Loop::settle_work() {
+  last_settle_ = now_;
+  coro::WorkMeter& meter = ready_.meter();
+  meter.settle();
+  thread_cpu_ns_.store(meter.thread_cpu().count(), std::memory_order_relaxed);
+  nobodys_cpu_ns_.store(meter.nobodys_cpu().count(), std::memory_order_relaxed);
 }
 
 void Loop::post(Message message) {

@@ -59,6 +59,15 @@ class Loop {
     return operations_completed_.load(std::memory_order_relaxed);
   }
 
+  /// CPU time of the loop's thread, and the part of it that was spent for no share (work_meter.h).
+  /// Safe from any thread; at most a little more than WorkMeter::kInterval old.
+  [[nodiscard]] std::chrono::nanoseconds thread_cpu() const noexcept {
+    return std::chrono::nanoseconds(thread_cpu_ns_.load(std::memory_order_relaxed));
+  }
+  [[nodiscard]] std::chrono::nanoseconds nobodys_cpu() const noexcept {
+    return std::chrono::nanoseconds(nobodys_cpu_ns_.load(std::memory_order_relaxed));
+  }
+
   [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
   [[nodiscard]] coro::ReadyQueue& ready() noexcept { return ready_; }
   [[nodiscard]] Backend& backend() noexcept { return *backend_; }
@@ -76,6 +85,7 @@ class Loop {
   static coro::Task<void> serve_mailbox(Loop& loop, coro::CancelSource& stop);
   void round();
   void deliver_messages();
+  void settle_work();
 
   std::unique_ptr<Backend> backend_;
   std::optional<Error> fallback_reason_;
@@ -85,7 +95,10 @@ class Loop {
   int inline_budget_ = 0;
   bool done_ = false;
   MonoTime last_trim_;
+  MonoTime last_settle_;
   std::atomic<std::uint64_t> operations_completed_{0};
+  std::atomic<std::int64_t> thread_cpu_ns_{0};
+  std::atomic<std::int64_t> nobodys_cpu_ns_{0};
 
   Fd wake_;
   Channel wake_channel_;
@@ -106,7 +119,10 @@ class Loop {
 /// Lets everybody else that is ready run first.
 struct Yield {
   [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> self) const { coro::ReadyQueue::current().push(self); }
+  void await_suspend(std::coroutine_handle<> self) const {
+    coro::ReadyQueue& queue = coro::ReadyQueue::current();
+    queue.push(self, queue.meter().current());
+  }
   void await_resume() const noexcept {}
 };
 [[nodiscard]] inline Yield yield() noexcept {

@@ -18,6 +18,7 @@ bool Operation::await_ready() noexcept {
 
 void Operation::await_suspend(std::coroutine_handle<> self) noexcept {
   self_ = self;
+  share_ = loop_.ready().meter().current();
   started_ = true;
   Timer::arm(loop_.timers(), deadline_);
   if (cancel_ != nullptr) cancel_->add(*this);
@@ -30,7 +31,7 @@ void Operation::complete(int result) noexcept {
   result_ = result;
   Timer::disarm();
   CancelHook::unlink();
-  loop_.ready().push(self_);
+  loop_.ready().push(self_, share_);
 }
 
 void Operation::on_cancel(coro::CancelHook& hook) noexcept {

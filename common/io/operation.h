@@ -7,6 +7,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/coro/cancel.h"
+#include "common/coro/work_meter.h"
 #include "common/io/buffer.h"
 #include "common/io/timer.h"
 
@@ -67,7 +68,8 @@ class Operation : coro::CancelHook, Timer {
   coro::CancelSource* cancel_;
   Deadline deadline_;
   std::coroutine_handle<> self_;
-  Errc ended_by_ = Errc::internal;  // cancelled or timed_out once asked to end
+  coro::WorkShare* share_ = nullptr;  // for whom the waiting coroutine works
+  Errc ended_by_ = Errc::internal;    // cancelled or timed_out once asked to end
   OperationKind kind_;
   bool started_ = false;
 

@@ -19,6 +19,8 @@ ConnectionRecord::ConnectionRecord(TrafficMetrics& metrics, const TrafficLabels&
 ConnectionRecord::ConnectionRecord(ConnectionRecord&& other) noexcept
     : metrics_(std::exchange(other.metrics_, nullptr)),
       counters_(std::move(other.counters_)),
+      observer_(std::exchange(other.observer_, nullptr)),
+      pod_(std::exchange(other.pod_, nullptr)),
       opened_at_(other.opened_at_),
       from_client_(other.from_client_),
       to_client_(other.to_client_),
@@ -26,8 +28,7 @@ ConnectionRecord::ConnectionRecord(ConnectionRecord&& other) noexcept
 
 ConnectionRecord::~ConnectionRecord() {
   // Nobody is left to hand us the loop's time.
-  if (metrics_ != nullptr)
-    fail(Clock::now(), ResponseFlag::connect, "connection closed due to connection drain");
+  if (metrics_ != nullptr) fail(Clock::now(), ResponseFlag::connect, kDrained);
 }
 
 void ConnectionRecord::turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log) {
@@ -42,7 +43,7 @@ void ConnectionRecord::turn_to(ResponseFlag flag, const TrafficLabels& labels, C
 
 void ConnectionRecord::succeed(MonoTime now) {
   counters_.closed();
-  end(now, {});
+  end(now, ResponseFlag::none, {});
 }
 
 void ConnectionRecord::fail(MonoTime now, ResponseFlag flag, std::string error) {
@@ -50,12 +51,13 @@ void ConnectionRecord::fail(MonoTime now, ResponseFlag flag, std::string error) 
   TrafficCounters flagged = metrics_->with_flag(counters_, flag);
   flagged.closed();
   flagged.failed();
-  end(now, std::move(error));
+  end(now, flag, std::move(error));
 }
 
-void ConnectionRecord::end(MonoTime now, std::string error) {
+void ConnectionRecord::end(MonoTime now, ResponseFlag flag, std::string error) {
   AQUIFER_ASSERT(metrics_ != nullptr);
   metrics_ = nullptr;
+  if (observer_ != nullptr) observer_->on_end(flag, error);
   ConnectionEnd end{.bytes_sent = from_client_,
                     .bytes_recv = to_client_,
                     .duration = now - opened_at_,

@@ -24,6 +24,19 @@ std::string overflow_of(Labels labels) {
   return out;
 }
 
+void append_value(std::string& out, std::int64_t value, std::int64_t per_unit) {
+  if (per_unit == 1) {
+    fmt::format_to(std::back_inserter(out), " {}\n", value);
+    return;
+  }
+  // Exact, which a floating-point number would not be: sums of these must be right.
+  const std::int64_t size = value < 0 ? -value : value;
+  std::size_t digits = 0;
+  for (std::int64_t left = per_unit; left > 1; left /= 10) ++digits;
+  fmt::format_to(std::back_inserter(out), " {}{}.{:0{}}\n", value < 0 ? "-" : "", size / per_unit,
+                 size % per_unit, digits);
+}
+
 SeriesPtr make_series(std::string labels) {
   auto series = std::make_shared<Series>();
   series->labels = std::move(labels);
@@ -127,7 +140,7 @@ void MetricGroup::render(std::string& out, MonoTime now) {
       out.append(metric.name);
       if (metric.kind == MetricKind::counter) out.append("_total");
       out.append(series->labels);
-      fmt::format_to(std::back_inserter(out), " {}\n", value);
+      append_value(out, value, metric.per_unit);
     }
   }
 }
@@ -145,33 +158,38 @@ MetricGroup& Registry::group(std::vector<MetricInfo> metrics, std::string overfl
   return made;
 }
 
-SeriesPtr Registry::find_or_make(MetricKind kind, std::string_view name, std::string_view help,
-                                 Labels labels) {
+SeriesPtr Registry::find_or_make(MetricInfo metric, Labels labels) {
   MetricGroup* found = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (auto known = by_name_.find(std::string(name)); known != by_name_.end())
-      found = known->second;
+    if (auto known = by_name_.find(metric.name); known != by_name_.end()) found = known->second;
   }
   if (found == nullptr) {
-    found = &group({{.name = std::string(name), .help = std::string(help), .kind = kind}},
-                   overflow_of(labels), GroupLimits());
+    found = &group({metric}, overflow_of(labels), GroupLimits());
   }
-  AQUIFER_ASSERT(found->metrics().size() == 1 && found->metrics().front().kind == kind);
+  AQUIFER_ASSERT(found->metrics().size() == 1 && found->metrics().front().kind == metric.kind);
   return found->series(render_labels(labels));
 }
 
 Counter Registry::counter(std::string_view name, std::string_view help, Labels labels) {
-  return {find_or_make(MetricKind::counter, name, help, labels), 0};
+  MetricInfo metric{.name = std::string(name), .help = std::string(help)};
+  return {find_or_make(std::move(metric), labels), 0};
 }
 
 Gauge Registry::gauge(std::string_view name, std::string_view help, Labels labels) {
-  return {find_or_make(MetricKind::gauge, name, help, labels), 0};
+  MetricInfo metric{
+      .name = std::string(name), .help = std::string(help), .kind = MetricKind::gauge};
+  return {find_or_make(std::move(metric), labels), 0};
 }
 
 void Registry::observe(MetricKind kind, std::string_view name, std::string_view help, Labels labels,
                        std::function<std::int64_t()> read) {
-  SeriesPtr series = find_or_make(kind, name, help, labels);
+  observe({.name = std::string(name), .help = std::string(help), .kind = kind}, labels,
+          std::move(read));
+}
+
+void Registry::observe(MetricInfo metric, Labels labels, std::function<std::int64_t()> read) {
+  SeriesPtr series = find_or_make(std::move(metric), labels);
   std::lock_guard lock(mutex_);
   observed_.push_back({std::move(series), std::move(read)});
 }

@@ -32,6 +32,9 @@ struct MetricInfo {
   std::string name;
   std::string help;
   MetricKind kind = MetricKind::counter;
+  /// Numbers are whole; what is printed is divided by this. A power of ten: seconds from
+  /// nanoseconds.
+  std::int64_t per_unit = 1;
 };
 
 /// Metrics that always have the same labels share them: one lookup for all of a connection's
@@ -175,6 +178,7 @@ class Registry {
   /// the registry ends.
   void observe(MetricKind kind, std::string_view name, std::string_view help, Labels labels,
                std::function<std::int64_t()> read);
+  void observe(MetricInfo metric, Labels labels, std::function<std::int64_t()> read);
   /// Several metrics that share their labels.
   [[nodiscard]] MetricGroup& group(std::vector<MetricInfo> metrics, std::string overflow_labels,
                                    GroupLimits limits);
@@ -187,8 +191,7 @@ class Registry {
     SeriesPtr series;
     std::function<std::int64_t()> read;
   };
-  SeriesPtr find_or_make(MetricKind kind, std::string_view name, std::string_view help,
-                         Labels labels);
+  SeriesPtr find_or_make(MetricInfo metric, Labels labels);
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<MetricGroup>>

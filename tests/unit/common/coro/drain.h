@@ -26,7 +26,9 @@ class Drain {
 /// Suspends once; everybody else that is ready runs first.
 struct Pause {
   [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> self) const { ReadyQueue::current().push(self); }
+  void await_suspend(std::coroutine_handle<> self) const {
+    ReadyQueue::current().push(self, nullptr);
+  }
   void await_resume() const noexcept {}
 };
 

@@ -191,7 +191,9 @@ TEST_CASE("temporaries of plain calls, lambdas called at once and ternaries keep
 struct AggregateAwaiter {
   Probe probe;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> self) const { ReadyQueue::current().push(self); }
+  void await_suspend(std::coroutine_handle<> self) const {
+    ReadyQueue::current().push(self, nullptr);
+  }
   int await_resume() const {
     probe.check();
     return probe.value;
