@@ -1,7 +1,7 @@
 // The program's command line. Each command is one function; what they do is elsewhere.
-#include "config/manifests/mesh_source.h"
 #include "ztunnel/admin_client.h"
 #include "ztunnel/app.h"
+#include "ztunnel/check/check.h"
 #include "ztunnel/flows_command.h"
 #include "ztunnel/release.h"
 #include "ztunnel/settings.h"
@@ -39,18 +39,6 @@ int proxy(const ztunnel::Settings& settings) {
   return ztunnel::App::run(settings);
 }
 
-int check(const std::vector<std::string>& paths) {
-  bool good = true;
-  for (const std::string& path : paths) {
-    const auto loaded = manifests::load(path);
-    const auto& diagnostics = loaded ? loaded->warnings : loaded.error();
-    fmt::print(stderr, "{}", manifests::render(diagnostics));
-    good = good && loaded.has_value();
-    if (loaded) fmt::print("{}: {} objects in {} files\n", path, loaded->objects, loaded->files);
-  }
-  return good ? 0 : kFailure;
-}
-
 int flows(const ztunnel::FlowsOptions& options) {
   const bool known =
       options.verdict.empty() || options.verdict == "denied" || options.verdict == "allowed";
@@ -85,9 +73,12 @@ int run(int argc, char** argv) {
   // Istio's DaemonSet says `proxy ztunnel`: words behind the command mean nothing.
   proxy_command->allow_extras();
 
-  std::vector<std::string> paths;
+  ztunnel::CheckOptions check_options;
   CLI::App* check_command = app.add_subcommand("check", "read manifests and say what is wrong");
-  check_command->add_option("PATH", paths, "files or directories")->required();
+  check_command->add_option("PATH", check_options.paths, "files and directories of one mesh")
+      ->required();
+  check_command->add_flag("--json", check_options.json, "as JSON");
+  check_command->add_flag("--strict", check_options.strict, "warnings fail the check, too");
 
   CLI::App* release_command = app.add_subcommand("release", "take capture out of this node's pods");
   release_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
@@ -124,7 +115,7 @@ int run(int argc, char** argv) {
     }
     return proxy(settings);
   }
-  if (check_command->parsed()) return check(paths);
+  if (check_command->parsed()) return ztunnel::check_mesh(settings, check_options);
   if (release_command->parsed()) return ztunnel::release_node(settings);
   if (flows_command->parsed()) return flows(flows_options);
   if (version_command->parsed()) return version(json);

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/io/readiness.h"
+#include "ztunnel/mesh_options.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,11 +22,7 @@ std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
   if (!watcher)
     return std::unexpected(settings.mesh_path +
                            ": cannot be watched: " + watcher.error().message());
-  manifests::LoadOptions options;
-  options.network = settings.network;
-  options.cluster_id = settings.cluster_id;
-  options.cluster_domain = settings.cluster_domain;
-  manifests::MeshSource source(paths, options);
+  manifests::MeshSource source(paths, load_options_of(settings));
   auto loaded = source.load();
   if (!loaded) {
     std::string text = manifests::render(loaded.error());

@@ -3,6 +3,7 @@
 #include "config/manifests/assembly.h"
 #include "config/manifests/kinds.h"
 #include "config/manifests/limits.h"
+#include "config/manifests/lint/lint.h"
 #include "config/manifests/read_objects.h"
 #include "config/manifests/waypoints.h"
 
@@ -109,7 +110,7 @@ std::string pod_uid(const LoadOptions& options, std::string_view ns, std::string
 }
 
 model::FullState assemble(std::span<const FileObjects* const> files, const LoadOptions& options,
-                          Report& report) {
+                          Report& report, Report* findings) {
   Assembly assembly{.files = files,
                     .options = options,
                     .report = report,
@@ -136,6 +137,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   });
   add_workloads(assembly);
   add_services(assembly);
+  if (findings != nullptr && !report.has_errors()) lint(assembly, *findings);
   return std::move(assembly.state);
 }
 

@@ -12,8 +12,10 @@
 
 namespace aquifer::manifests {
 
-/// What is wrong is added to `report`; with errors in it the result is not to be used.
+/// What is wrong is added to `report`; with errors in it the result is not to be used. With
+/// `findings`, what may be said and still bites (lint/lint.h) is looked for, too, and told there.
 [[nodiscard]] model::FullState assemble(std::span<const FileObjects* const> files,
-                                        const LoadOptions& options, Report& report);
+                                        const LoadOptions& options, Report& report,
+                                        Report* findings = nullptr);
 
 }  // namespace aquifer::manifests

@@ -9,6 +9,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -55,6 +56,15 @@ std::vector<fs::path> list_directory(const fs::path& directory, Report& report) 
   return files;
 }
 
+// A file named beside the directory it stands in is one file.
+void keep_once(std::vector<fs::path>& files) {
+  std::set<fs::path> seen;
+  std::erase_if(files, [&](const fs::path& file) {
+    std::error_code error;
+    return !seen.insert(fs::absolute(file, error).lexically_normal()).second;
+  });
+}
+
 std::vector<fs::path> list_files(const std::vector<fs::path>& paths, Report& report) {
   std::vector<fs::path> files;
   for (const fs::path& path : paths) {
@@ -69,7 +79,14 @@ std::vector<fs::path> list_files(const std::vector<fs::path>& paths, Report& rep
       report.add(about(path, Severity::error, fmt::format("cannot be read: {}", why)));
     }
   }
+  if (paths.size() > 1) keep_once(files);
   return files;
+}
+
+std::size_t count_objects(const std::vector<const FileObjects*>& files) {
+  std::size_t count = 0;
+  for (const FileObjects* file : files) count += file->objects;
+  return count;
 }
 
 // The signs of a file whose writer was interrupted, or is not finished, although what is there so
@@ -121,8 +138,7 @@ std::shared_ptr<const MeshSource::CachedFile> MeshSource::read(const fs::path& p
   return file;
 }
 
-LoadResult MeshSource::load() {
-  Report report;
+std::vector<const FileObjects*> MeshSource::read_all(Report& report) {
   std::map<std::string, std::shared_ptr<const CachedFile>> files;
   std::uint64_t bytes_parsed = 0;
   for (const fs::path& path : list_files(paths_, report)) {
@@ -145,12 +161,16 @@ LoadResult MeshSource::load() {
   if (bytes_parsed > kTrimBytes) ::malloc_trim(0);
 
   std::vector<const FileObjects*> objects;
+  for (const auto& [name, file] : cache_) objects.push_back(&file->objects);
+  return objects;
+}
+
+LoadResult MeshSource::load() {
+  Report report;
+  const std::vector<const FileObjects*> objects = read_all(report);
   LoadedMesh mesh;
-  for (const auto& [name, file] : cache_) {
-    objects.push_back(&file->objects);
-    mesh.objects += file->objects.objects;
-  }
-  mesh.files = cache_.size();
+  mesh.files = objects.size();
+  mesh.objects = count_objects(objects);
   mesh.state = assemble(objects, options_, report);
   const bool broken = report.has_errors();
   std::vector<Diagnostic> diagnostics = report.take();
@@ -159,6 +179,20 @@ LoadResult MeshSource::load() {
   last_good_.clear();
   for (const auto& [name, file] : cache_) last_good_.emplace(name, file->shape);
   mesh.warnings = std::move(diagnostics);
+  return mesh;
+}
+
+CheckedMesh MeshSource::check() {
+  Report report;
+  Report findings;
+  const std::vector<const FileObjects*> objects = read_all(report);
+  (void)assemble(objects, options_, report, &findings);
+  CheckedMesh mesh;
+  mesh.files = objects.size();
+  mesh.objects = count_objects(objects);
+  mesh.refused = report.has_errors();
+  report.append(findings);
+  mesh.diagnostics = report.take();
   return mesh;
 }
 

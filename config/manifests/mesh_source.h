@@ -24,6 +24,8 @@ struct LoadOptions {
   std::string cluster_domain = "cluster.local";
 };
 
+struct FileObjects;
+
 struct LoadedMesh {
   model::FullState state;
   std::vector<Diagnostic> warnings;
@@ -33,6 +35,15 @@ struct LoadedMesh {
 };
 
 using LoadResult = std::expected<LoadedMesh, std::vector<Diagnostic>>;
+
+/// What `check` tells: everything that is wrong, whether or not the mesh could be used.
+struct CheckedMesh {
+  std::vector<Diagnostic> diagnostics;
+  /// A proxy would refuse this mesh; otherwise errors among the diagnostics are of lints alone.
+  bool refused = false;
+  std::size_t files = 0;
+  std::size_t objects = 0;
+};
 
 /// Reads the directories and files again and again; what has not changed on disk is not parsed
 /// again. A load is all or nothing: after an error the caller keeps the mesh it had.
@@ -52,11 +63,15 @@ class MeshSource {
   MeshSource& operator=(MeshSource&&) noexcept;
 
   [[nodiscard]] LoadResult load();
+  /// As load(), with the lints.
+  [[nodiscard]] CheckedMesh check();
   [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 
  private:
   struct CachedFile;
 
+  // The objects of all files as they are now; they live in the cache.
+  std::vector<const FileObjects*> read_all(Report& report);
   std::shared_ptr<const CachedFile> read(const std::filesystem::path& path, Report& report) const;
 
   std::vector<std::filesystem::path> paths_;

@@ -25,8 +25,15 @@ bool is_name(std::string_view text) {
 
 bool annotation_counts(std::string_view name) {
   return name.starts_with("aquifer.dev/") || name.starts_with("networking.istio.io/") ||
-         name == "ambient.istio.io/redirection" || name == "sidecar.istio.io/status" ||
-         name == "istio.io/use-waypoint-canary-weight";
+         name.starts_with("istio.io/") || name == "ambient.istio.io/redirection" ||
+         name == "sidecar.istio.io/status";
+}
+
+// Most labels are for people and selectors; only of the others is it worth keeping where they
+// stand.
+bool line_counts(std::string_view name) {
+  return name.contains("istio") || name.contains("waypoint") || name.contains("gateway-name") ||
+         name.contains("dataplane");
 }
 
 bool is_cluster_scoped(std::string_view kind) {
@@ -63,6 +70,9 @@ Metadata read_metadata(Fields& object, const Header& header, const Origin& origi
   meta.labels = fields.text_map("labels");
   meta.annotations = fields.text_map("annotations");
   std::erase_if(meta.annotations, [](const auto& item) { return !annotation_counts(item.first); });
+  meta.lines = fields.lines_of("labels");
+  meta.lines.merge(fields.lines_of("annotations"));
+  std::erase_if(meta.lines, [](const auto& item) { return !line_counts(item.first); });
   meta.deleting = fields.has("deletionTimestamp");
   fields.each("ownerReferences", [&](Fields& owner) {
     if (!owner.boolean("controller").value_or(false)) return;

@@ -21,6 +21,7 @@ void read_container_ports(Fields& container, PodObject& pod) {
     std::string name = port.text_or("name", "");
     const std::string protocol = port.text_or("protocol", "TCP");
     if (!given) port.error("containerPort", "missing: write the port's number");
+    if (number && protocol == "TCP") pod.ports.push_back(*number);
     if (number && !name.empty() && protocol == "TCP")
       pod.named_ports.push_back({std::move(name), *number});
     port.ignore({"hostIP", "hostPort"});

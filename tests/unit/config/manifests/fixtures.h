@@ -80,6 +80,18 @@ inline std::string service_yaml(std::string_view name, std::string_view ip,
       name, ip, selector, ports, more);
 }
 
+/// What `check` finds in a mesh beyond what loading it says: one line each.
+inline std::string findings(const std::string& text, const LoadOptions& options = {}) {
+  const FileObjects objects = read_text("mesh.yaml", text);
+  const FileObjects* pointer = &objects;
+  Report report;
+  Report findings;
+  (void)assemble({&pointer, 1}, options, report, &findings);
+  // A mesh that is refused is not looked at any further: such a test would look at nothing.
+  if (report.has_errors()) return "refused: " + render(report.take());
+  return render(findings.take());
+}
+
 /// One diagnostic is exactly this line.
 inline bool says(const Loaded& loaded, std::string_view line) {
   for (const Diagnostic& diagnostic : loaded.diagnostics) {

@@ -40,6 +40,33 @@ TEST_CASE("one file of any name is a mesh") {
   CHECK(mesh->state.workloads.size() == 1);
 }
 
+TEST_CASE("several paths are one mesh, and a file named twice is one file") {
+  const TempDir dir;
+  dir.write("a.yaml", pod_yaml("a", "10.0.0.1", "labels: {app: a}"));
+  const TempDir more;
+  more.write("b.yaml", service_yaml("a", "10.96.0.1", "{app: a}", "[{port: 80}]"));
+  // Alone, the service would be said to select nothing.
+  const CheckedMesh alone = MeshSource({more.path()}, {}).check();
+  REQUIRE(alone.diagnostics.size() == 1);
+  CHECK_FALSE(alone.refused);
+  const CheckedMesh both =
+      MeshSource({dir.path(), more.path(), dir / "a.yaml", dir / "../" / dir.path().filename()}, {})
+          .check();
+  CHECK(render(both.diagnostics) == "");
+  CHECK(both.files == 2);
+  CHECK(both.objects == 2);
+}
+
+TEST_CASE("a check says what is wrong of a mesh that would be refused, and looks no further") {
+  const TempDir dir;
+  dir.write("a.yaml", service_yaml("a", "10.96.0.1", "{app: a}", "[{port: 80}]"));
+  dir.write("b.yaml", "a: [");
+  const CheckedMesh mesh = MeshSource({dir.path()}, {}).check();
+  CHECK(mesh.refused);
+  REQUIRE(mesh.diagnostics.size() == 1);
+  CHECK(mesh.diagnostics.front().text.starts_with("not YAML"));
+}
+
 TEST_CASE("what cannot be read is one clear line") {
   const TempDir dir;
   const auto text_of = [](const std::filesystem::path& path) {

@@ -1,0 +1,100 @@
+// Waypoints that are named and not there, or not for what names them.
+#include "config/manifests/lint/lint.h"
+#include "config/manifests/lint/words.h"
+
+#include <fmt/format.h>
+
+namespace aquifer::manifests {
+namespace {
+
+constexpr std::string_view kUse = "istio.io/use-waypoint";
+constexpr std::string_view kFor = "istio.io/waypoint-for";
+
+class WaypointLint {
+ public:
+  WaypointLint(const Assembly& assembly, Findings& findings)
+      : assembly_(assembly), findings_(findings) {
+    for (const auto& [name, object] : assembly.waypoints) names_.push_back(name);
+  }
+
+  // `own_ns` is where a name without a namespace is looked for; `harm` is what a waypoint that is
+  // not there does.
+  void look(std::string_view kind, const Metadata& meta, std::string_view own_ns,
+            std::string_view harm) {
+    const std::string* name = meta.label(kUse);
+    if (name == nullptr || name->empty() || *name == "none") return;
+    if (meta.label("gateway.networking.k8s.io/gateway-name") != nullptr) return;
+    const std::string* ns = meta.label("istio.io/use-waypoint-namespace");
+    const std::string wanted = fmt::format("{}/{}", ns != nullptr ? *ns : own_ns, *name);
+    const auto at = assembly_.waypoints.find(wanted);
+    if (at == assembly_.waypoints.end()) {
+      return findings_.error(kind, meta, place(meta),
+                             fmt::format("{}: there is no Gateway {}: {}; {}", kUse, wanted, harm,
+                                         mend(wanted, *name)));
+    }
+    look_at_purpose(kind, meta, at->second->meta);
+  }
+
+ private:
+  static Place place(const Metadata& meta) {
+    const auto line = meta.lines.find(kUse);
+    return {"metadata.labels", line == meta.lines.end() ? 0 : line->second};
+  }
+
+  // A Gateway of the same name elsewhere is what is mostly meant.
+  [[nodiscard]] std::string mend(const std::string& wanted, std::string_view name) const {
+    for (const std::string& known : names_) {
+      const std::size_t slash = known.find('/');
+      if (std::string_view(known).substr(slash + 1) != name) continue;
+      return fmt::format("write istio.io/use-waypoint-namespace: {}", known.substr(0, slash));
+    }
+    std::vector<std::string_view> known(names_.begin(), names_.end());
+    if (const auto near = nearest_word(wanted, known, 2))
+      return fmt::format("write {}", near->substr(near->find('/') + 1));
+    return "add the Gateway (gatewayClassName: istio-waypoint), or take the label away";
+  }
+
+  void look_at_purpose(std::string_view kind, const Metadata& meta, const Metadata& waypoint) {
+    const std::string* purpose = waypoint.label(kFor);
+    const std::string_view given = purpose != nullptr ? std::string_view(*purpose) : "service";
+    const bool services = given == "service" || given == "all";
+    const bool workloads = given == "workload" || given == "all";
+    const bool used =
+        kind == "Pod" ? workloads : (kind == "Namespace" ? services || workloads : services);
+    if (used) return;
+    findings_.warn(
+        kind, meta, place(meta),
+        fmt::format("{}: Gateway {}/{} is for {} ({}) and so stands before no {}: label the "
+                    "Gateway {}: {}",
+                    kUse, waypoint.ns, waypoint.name, purpose_text(given), kFor,
+                    kind == "Pod" ? "pod" : "service", kFor,
+                    kind == "Pod" ? "workload, or all" : "service, or all"));
+  }
+
+  static std::string_view purpose_text(std::string_view purpose) {
+    if (purpose == "service") return "services only";
+    if (purpose == "workload") return "workloads only";
+    return "nothing";
+  }
+
+  const Assembly& assembly_;
+  Findings& findings_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+void lint_waypoints(const Assembly& assembly, Findings& findings) {
+  WaypointLint lint(assembly, findings);
+  assembly.for_each(&FileObjects::namespaces, [&](const NamespaceObject& ns) {
+    lint.look("Namespace", ns.meta, ns.meta.name, "connections to its services are REFUSED");
+  });
+  assembly.for_each(&FileObjects::services, [&](const ServiceObject& service) {
+    lint.look("Service", service.meta, service.meta.ns, "connections to it are REFUSED");
+  });
+  assembly.for_each(&FileObjects::pods, [&](const PodObject& pod) {
+    lint.look("Pod", pod.meta, pod.meta.ns, "connections to its address are REFUSED");
+  });
+}
+
+}  // namespace aquifer::manifests
