@@ -179,7 +179,7 @@ const ServiceRecordPtr& Snapshot::service_by_host(std::string_view ns,
 
 std::vector<ServiceRecordPtr> Snapshot::services_of_host(std::string_view hostname) const {
   std::vector<ServiceRecordPtr> result;
-  services_by_hostname_.for_each_of(hash_of(hostname), [&](const ServiceRecordPtr& record) {
+  services_by_hostname_.for_each_of(index_hash(hostname), [&](const ServiceRecordPtr& record) {
     if (record->service->hostname == hostname) result.push_back(record);
   });
   return result;
