@@ -8,8 +8,8 @@
 #include "common/io/socket.h"
 #include "config/model/workload.h"
 #include "ztunnel/live_connection.h"
-#include "ztunnel/resolved_names.h"
 #include "ztunnel/pod_meter.h"
+#include "ztunnel/resolved_names.h"
 #include "ztunnel/worker.h"
 
 #include <memory>

@@ -106,7 +106,8 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
         co_return std::move(*stream);
       }
       const Error error = stream.error();
-      failure = {.flag = response_flag(error), .reason = error_text(error), .policy = {}, .detail = {}};
+      failure = {
+          .flag = response_flag(error), .reason = error_text(error), .policy = {}, .detail = {}};
       if (!is_endpoints_fault(error)) co_return std::unexpected(std::move(failure));
       if (call.target.endpoint != 0) worker.avoided.failed(call.target.endpoint, worker.loop.now());
     }

@@ -122,9 +122,11 @@ TEST_CASE("pods whose labels ask for a mesh that they do not get are named") {
        "on a pod of the host's network, whose traffic is never captured: take the label or "
        "hostNetwork away\n"},
       {kAmbient +
-           "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: way}\n" +
+           "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: way}\n"
+           "spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, "
+           "protocol: HBONE}]}\n" +
            pod_yaml("way-1", "10.0.0.1", "labels: {gateway.networking.k8s.io/gateway-name: way}"),
-       "mesh.yaml:12: warning: Pod default/way-1: metadata.labels: istio.io/dataplane-mode: this "
+       "mesh.yaml:13: warning: Pod default/way-1: metadata.labels: istio.io/dataplane-mode: this "
        "pod is "
        "the proxy of Gateway way and its own traffic would be captured once more: label it "
        "istio.io/dataplane-mode: none\n"},
