@@ -63,6 +63,9 @@ coro::Task<void> Listener::stop() {
   while (accept_some(handler_) > 0) {
   }
   handler_.active = false;
+  // Now, and not when the last accepted connection has ended: an open descriptor would keep taking
+  // clients, whom nobody ever serves.
+  fd_ = Fd();
   drained_ = true;
   arrived_.notify();
 }

@@ -28,9 +28,10 @@ class Listener {
 
   /// No new connection is taken by the loop from now on; those already in the kernel's queue are
   /// drained into ours and given out by accept(). To be called once; completes when the kernel is
-  /// done with the listener.
+  /// done with the listener, whose port is free from then on.
   [[nodiscard]] coro::Task<void> stop();
 
+  /// -1 once it has stopped.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   /// Times accepting had to pause because descriptors or memory ran out.
   [[nodiscard]] std::uint64_t pauses() const noexcept { return pauses_; }

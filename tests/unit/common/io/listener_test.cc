@@ -165,6 +165,24 @@ ON_BOTH_BACKENDS("after a stopped listener is gone its port refuses") {
   run_on<B>(stop_unused);
 }
 
+coro::Task<void> stop_with_survivors(Loop& loop) {
+  Listening listening = listen_anywhere();
+  Listener listener(loop, std::move(listening.fd));
+  const Fd client = connect_now(listening.address);
+  co_await listener.stop();
+  const auto served = co_await listener.accept();
+  REQUIRE(served.has_value());
+  // The listener stays, as a pod's does until its last connection has ended.
+  Socket late(loop, tcp_socket(AF_INET).value());
+  const Status status = co_await late.connect(listening.address, loop.after(kSoon));
+  CHECK(status.error().code == Errc::connection_refused);
+}
+
+ON_BOTH_BACKENDS(
+    "a stopped listener takes nobody more, or clients would wait for as long as it is kept") {
+  run_on<B>(stop_with_survivors);
+}
+
 coro::Task<void> many_listeners(Loop& loop) {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<SocketAddress> addresses;
