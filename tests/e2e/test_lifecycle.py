@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,9 @@ def test_restarts_that_overlap_refuse_no_connection(backend: str, restarts: int)
             # Both ends of the tunnels take turns.
             node = mesh.lab.node(("node1", "node2")[number % 2])
             old, before = node.proxy, load.done
-            mesh.lab.start_ztunnel(node.name, backend=backend, env=mesh.env)
+            new = mesh.lab.start_ztunnel(node.name, backend=backend, env=mesh.env)
+            # While both run, readiness may have been the old one's word.
+            wait_until("the successor to listen", partial(listens, new, mesh), END_TIMEOUT_S)
             old.signal(signal.SIGTERM)
             assert old.wait(END_TIMEOUT_S) == 0
             wait_until("new connections to be made", lambda: load.done > before or load.failures, END_TIMEOUT_S)
