@@ -117,6 +117,8 @@ class Session {
   [[nodiscard]] const Settings& peer_settings() const noexcept { return peer_; }
   /// False until the peer has acknowledged our SETTINGS: the owner bounds that time.
   [[nodiscard]] bool settings_acked() const noexcept { return local_settings_acked_; }
+  /// Its first frame has come.
+  [[nodiscard]] bool peer_settings_seen() const noexcept { return peer_settings_seen_; }
   /// Streams the peer allows us at once (client).
   [[nodiscard]] std::uint32_t streams_allowed() const noexcept;
   /// Streams open by the protocol; those that wait only for release() are not counted.

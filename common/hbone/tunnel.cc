@@ -1,6 +1,7 @@
 #include "common/hbone/tunnel.h"
 
 #include "common/base/log.h"
+#include "common/tls/tls_error.h"
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,9 @@ constexpr auto kFarewell = std::chrono::seconds(2);
 // After a broken rule: long enough for a peer to read why, short enough not to serve a hostile one.
 constexpr auto kLinger = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytesMax = std::size_t{1} << 20;
+
+constexpr Error kTunnelEnded =
+    Error(Errc::connection_reset, ErrorSource::upstream, "tunnel ended").retryable();
 
 MutableBytes scratch() {
   thread_local const auto memory = std::make_unique<std::uint8_t[]>(kScratchBytes);
@@ -62,7 +66,7 @@ coro::Task<void> Tunnel::run() {
   scope_.spawn(keep_alive());
   co_await read_loop();
   ended_ = true;
-  fail_streams();
+  fail_streams(kTunnelEnded);
   while (streams_ > 0) {
     const Status woken = co_await streams_gone_.wait();
     AQUIFER_ASSERT(woken.has_value());
@@ -80,8 +84,8 @@ coro::Task<void> Tunnel::read_loop() {
       serve_requests();
       enforce_budget();
       if (!fed) {
-        log::debug("hbone::tunnel", "tunnel ended: {}", fed.error().message());
-        co_await say_why_and_linger();
+        const Error end = end_of(fed.error());
+        co_await say_why_and_linger(end);
         co_return;
       }
     }
@@ -92,12 +96,26 @@ coro::Task<void> Tunnel::read_loop() {
   }
 }
 
-coro::Task<void> Tunnel::say_why_and_linger() {
+Error Tunnel::end_of(const Error& error) const {
+  const bool refused =
+      error.code == Errc::tls && session_.role() == Role::client && !session_.peer_settings_seen();
+  if (!refused) {
+    log::debug("hbone::tunnel", "tunnel ended: {}", error.message());
+    return kTunnelEnded;
+  }
+  // With TLS 1.3 the client's handshake is over before the server has looked at its certificate: a
+  // refusal comes in place of the first frame. Another dial would only be refused again.
+  log::warn("hbone::tunnel", "tunnel of {}: TLS failed: {}", account_.name,
+            tls::last_tls_error_text());
+  return error.from(ErrorSource::upstream);
+}
+
+coro::Task<void> Tunnel::say_why_and_linger(Error end) {
   // GOAWAY with the reason is queued: it goes out, then our end. Closing with bytes unread would
   // send a reset, which throws it away at the peer; so what still comes is read and dropped for a
   // moment.
   ended_ = true;
-  fail_streams();
+  fail_streams(end);
   farewell_ = true;
   request_flush();
   const Deadline deadline = loop_.after(kLinger);

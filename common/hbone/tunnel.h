@@ -74,7 +74,9 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   void shed_largest() noexcept override;
 
   coro::Task<void> read_loop();
-  coro::Task<void> say_why_and_linger();
+  /// What the streams are told of an error in what was received.
+  [[nodiscard]] Error end_of(const Error& error) const;
+  coro::Task<void> say_why_and_linger(Error end);
   coro::Task<void> write_loop();
   coro::Task<void> keep_alive();
   coro::Task<void> close_later();
@@ -87,7 +89,7 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   [[nodiscard]] Status feed(ByteView ciphertext);
   void serve_requests();
   void enforce_budget();
-  void fail_streams();
+  void fail_streams(Error end);
 
   // For TunnelStream.
   [[nodiscard]] bool has_room() const noexcept {

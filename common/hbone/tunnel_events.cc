@@ -129,12 +129,10 @@ void Tunnel::shed_largest() noexcept {
   owner.fail(Error(Errc::limit, ErrorSource::downstream, "too many bytes that nobody reads"));
 }
 
-void Tunnel::fail_streams() {
+void Tunnel::fail_streams(Error end) {
   requests_.clear();
-  session_.for_each_stream([](Stream& stream) {
-    if (auto* owner = static_cast<TunnelStream*>(stream.user)) {
-      owner->fail(Error(Errc::connection_reset, ErrorSource::upstream, "tunnel ended").retryable());
-    }
+  session_.for_each_stream([end](Stream& stream) {
+    if (auto* owner = static_cast<TunnelStream*>(stream.user)) owner->fail(end);
   });
 }
 

@@ -12,6 +12,21 @@
 namespace aquifer::tls {
 namespace {
 
+// What a peer says when it will not have us; the words are those of RFC 8446, section 6.2.
+const char* context_of(int alert) noexcept {
+  switch (alert) {
+    case SSL_AD_BAD_CERTIFICATE: return "the peer sent alert bad_certificate";
+    case SSL_AD_UNSUPPORTED_CERTIFICATE: return "the peer sent alert unsupported_certificate";
+    case SSL_AD_CERTIFICATE_REVOKED: return "the peer sent alert certificate_revoked";
+    case SSL_AD_CERTIFICATE_EXPIRED: return "the peer sent alert certificate_expired";
+    case SSL_AD_CERTIFICATE_UNKNOWN: return "the peer sent alert certificate_unknown";
+    case SSL_AD_UNKNOWN_CA: return "the peer sent alert unknown_ca";
+    case SSL_AD_ACCESS_DENIED: return "the peer sent alert access_denied";
+    case SSL_AD_CERTIFICATE_REQUIRED: return "the peer sent alert certificate_required";
+    default: return "the peer sent a TLS alert";
+  }
+}
+
 // RFC 8446, 5.5: AES-GCM keys are good for 2^24.5 full records. A power of two below that: 256 GiB.
 constexpr std::uint64_t kRecordsPerKeyMax = 1ULL << 24;
 
@@ -295,8 +310,7 @@ void OwnRecordLayer::take_alert(ByteView content, io::ChunkQueue& reply) {
     return;
   }
   if (alert == SSL_AD_USER_CANCELLED) return;
-  die("opening TLS records",
-      std::string("the peer sent alert ") + SSL_alert_desc_string_long(alert));
+  die(context_of(alert), std::string("the peer sent alert ") + SSL_alert_desc_string_long(alert));
 }
 
 void OwnRecordLayer::take_handshake(ByteView content, io::ChunkQueue& reply) {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import h2.config
@@ -110,11 +112,15 @@ class HboneServer:
             threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
 
     def _serve(self, raw: socket.socket) -> None:
+        tls = self._context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
         try:
-            tls = self._context.wrap_socket(raw, server_side=True)
+            tls.do_handshake()
         except (OSError, ssl.SSLError) as error:
             self.refused.append(str(error))
-            raw.close()
+            # Closing with bytes unread would send a reset, which throws our alert away at the client.
+            with tls, suppress(OSError):
+                while os.read(tls.fileno(), 1 << 16):
+                    pass
             return
         seen = SeenTunnel()
         self.tunnels.append(seen)

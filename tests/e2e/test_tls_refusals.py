@@ -212,6 +212,27 @@ def test_a_server_that_is_not_who_it_should_be_gets_no_byte_of_the_application(
     assert "hello from server-b" in mesh.client.curl(f"http://{mesh.server_b.ip}:{APP_PORT}/")
 
 
+def test_a_server_that_refuses_our_certificate_is_dialled_once_and_the_log_says_why(
+    mesh: Mesh, mints: Mints, foreign: Pod
+) -> None:
+    # With TLS 1.3 the client hears of it after its handshake, in place of the first frame.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(valid(mints, SERVER_ID).chain)
+    context.set_alpn_protocols(["h2"])
+    context.verify_mode = ssl.CERT_REQUIRED  # and it trusts nobody
+    proxy = mesh.proxy_of(mesh.client)
+    mark = proxy.log_mark()
+    server = HboneServer(foreign.listen(HBONE_PORT), context)
+    try:
+        assert answer_to_application(mesh.client, foreign) == b""
+        line = proxy.wait_access(mark, timeout=LOG_TIMEOUT_S, direction="outbound", src_workload="client")
+        assert line["error"] == "tls error: the peer sent alert unknown_ca"
+        assert len(server.refused) == 1, server.refused
+        assert not server.tunnels
+    finally:
+        server.close()
+
+
 def test_the_same_pod_with_the_right_certificate_is_talked_to(mesh: Mesh, mints: Mints, foreign: Pod) -> None:
     server = HboneServer(foreign.listen(HBONE_PORT), valid(mints, SERVER_ID).server_context())
     try:
