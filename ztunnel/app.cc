@@ -86,6 +86,9 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   auto mesh = MeshWatch::open(loop, settings_, registry_);
   if (!mesh) return std::unexpected(mesh.error());
   mesh_ = std::move(*mesh);
+  const model::ProxyDefaults& defaults = mesh_->snapshot()->mesh_config().proxy;
+  settings_.admin_port = defaults.admin_port.value_or(settings_.admin_port);
+  settings_.stats_port = defaults.stats_port.value_or(settings_.stats_port);
 
   ca::EmbeddedCaOptions ca_options;
   ca_options.directory = settings_.ca_dir;
@@ -100,6 +103,7 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   auto records = tls::record_layer_from_environment();
   if (!records) return std::unexpected(std::string("AQUIFER_TLS_RECORDS: write openssl or own"));
   cert_options.contexts.records = *records;
+  cert_options.contexts.key_exchange = settings_.key_exchange;
   certs_ = std::make_unique<ca::CertManager>(*ca_, std::move(cert_options));
 
   for (std::uint32_t i = 0; i < settings_.workers; ++i) {
@@ -149,6 +153,7 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
 coro::Task<void> App::serve() {
   log::info(kTarget, "{} on node {}, {} workers, {}", version_line(), settings_.node,
             workers_.size(), io::name_of(workers_.front()->backend()));
+  for (const std::string& warning : settings_.warnings) log::warn(kTarget, "{}", warning);
   coro::CancelSource* cancel = &background_.cancel_source();
   certs_->on_update([this](const ca::CertUpdate& update) {
     for (const auto& worker : workers_) worker->apply(update);
@@ -231,7 +236,6 @@ void App::trim_memory_when_idle() {
   const bool idle = completed - operations_at_check_ < kIdleOperations;
   operations_at_check_ = completed;
   // Walking the allocator's arenas holds their locks: not while connections are waiting for them.
-  //
   if (idle) ::malloc_trim(1 << 20);
 }
 

@@ -39,7 +39,8 @@ class App {
   void on_mesh(const model::Store::Update& update);
   void trim_memory_when_idle();
 
-  const Settings& settings_;
+  /// As asked for, then with what the mesh says at start.
+  Settings settings_;
   telemetry::Registry registry_;
   telemetry::TrafficMetrics traffic_;
   telemetry::PodMetrics pod_metrics_;

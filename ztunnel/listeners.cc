@@ -1,7 +1,7 @@
 #include "ztunnel/listeners.h"
 
 #include "common/io/socket_options.h"
-#include "ztunnel/capture/constants.h"
+#include "config/model/proxy_ports.h"
 
 #include <fmt/format.h>
 
@@ -55,9 +55,9 @@ std::expected<PodListeners, std::string> make_listeners(const io::NetworkNamespa
   };
   const auto make_all =
       [&](Transparency transparent) -> std::expected<void, std::pair<std::uint16_t, Error>> {
-    for (const Wanted& wanted : {Wanted{listeners.outbound, kOutboundPort},
-                                 Wanted{listeners.plaintext, kInboundPlaintextPort},
-                                 Wanted{listeners.hbone, kInboundHbonePort}}) {
+    for (const Wanted& wanted : {Wanted{listeners.outbound, model::kOutboundPort},
+                                 Wanted{listeners.plaintext, model::kInboundPlaintextPort},
+                                 Wanted{listeners.hbone, model::kInboundTunnelPort}}) {
       auto made = listen_in(pod, wanted.port, settings, transparent);
       if (!made) return std::unexpected(std::pair{wanted.port, made.error()});
       wanted.fd = std::move(*made);

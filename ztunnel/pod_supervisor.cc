@@ -118,6 +118,7 @@ std::expected<void, std::string> PodSupervisor::ensure_capture() {
   if (capture_) return {};
   CaptureOptions options;
   options.ipv6 = parts_.settings.ipv6 ? Ipv6Capture::on : Ipv6Capture::off;
+  options.proxy_mark = parts_.settings.packet_mark;
   auto made = Capture::create(options);
   if (!made) return std::unexpected(made.error().reason);
   capture_.emplace(std::move(*made));

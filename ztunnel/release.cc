@@ -47,6 +47,7 @@ int release_node(const Settings& settings) {
   }
   CaptureOptions options;
   options.ipv6 = settings.ipv6 ? Ipv6Capture::on : Ipv6Capture::off;
+  options.proxy_mark = settings.packet_mark;
   auto capture = Capture::create(options);
   if (!capture) {
     fmt::print(stderr, "ztunnel: {}\n", capture.error().reason);

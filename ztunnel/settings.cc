@@ -1,5 +1,7 @@
 #include "ztunnel/settings.h"
 
+#include "ztunnel/unread_variables.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -116,6 +118,23 @@ void read_workers(Reader& reader, const Environment& environment, std::uint32_t&
   }
 }
 
+/// COMPLIANCE_POLICY=pqc: refused where OpenSSL cannot do it, for without it nothing would be what
+/// was asked for.
+void read_compliance(Reader& reader, const Environment& environment, tls::KeyExchange& exchange) {
+  const auto value = environment("COMPLIANCE_POLICY");
+  if (!value || value->empty()) return;
+  if (*value != "pqc") {
+    reader.complain("COMPLIANCE_POLICY", *value, "write pqc, or unset it");
+    return;
+  }
+  exchange = tls::KeyExchange::hybrid_only;
+  if (tls::can_exchange_keys(exchange)) return;
+  reader.complain(
+      "COMPLIANCE_POLICY", *value,
+      fmt::format("{} has no X25519MLKEM768: run with OpenSSL 3.5 or later, or unset it",
+                  tls::library_version()));
+}
+
 void read_log(Reader& reader, const Environment& environment, log::LogOptions& options) {
   if (const auto value = environment("RUST_LOG")) {
     auto filter = log::Filter::parse(*value);
@@ -183,7 +202,12 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   constexpr std::array<std::pair<std::string_view, OriginalSource>, 2> kOriginalSource{
       {{"true", OriginalSource::required}, {"false", OriginalSource::off}}};
   reader.choice("ENABLE_ORIG_SRC", settings.original_source, kOriginalSource);
-  reader.number("PACKET_MARK", settings.packet_mark, 1, UINT32_MAX);
+  // What the capture rules can tell from other marks: twelve bits, and not the answers' own mark.
+  reader.number("PACKET_MARK", settings.packet_mark, 1, kMarkMask);
+  if (!is_proxy_mark(settings.packet_mark)) {
+    reader.complain("PACKET_MARK", std::to_string(settings.packet_mark),
+                    "the answers of captured connections carry this mark; take another");
+  }
   reader.boolean("IPV6_ENABLED", settings.ipv6);
   reader.boolean("INPOD_PORT_REUSE", settings.port_reuse);
   reader.boolean("ENABLE_RESPONSE_BAGGAGE", settings.response_baggage);
@@ -206,6 +230,8 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.duration("SECRET_TTL", ttl);
   settings.secret_ttl =
       std::max(std::chrono::duration_cast<std::chrono::seconds>(ttl), std::chrono::seconds(1));
+  read_compliance(reader, environment, settings.key_exchange);
+  settings.warnings = unread_variables(environment);
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
   read_workers(reader, environment, settings.workers);
   read_log(reader, environment, settings.log);

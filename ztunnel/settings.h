@@ -8,6 +8,8 @@
 #include "common/hbone/pool.h"
 #include "common/io/loop.h"
 #include "common/io/socket_options.h"
+#include "common/tls/context.h"
+#include "ztunnel/capture/constants.h"
 
 #include <chrono>
 #include <cstdint>
@@ -16,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace aquifer::ztunnel {
 
@@ -32,7 +35,7 @@ struct Settings {
   std::string network;                                       ///< NETWORK
   std::string cluster_id = "Kubernetes";                     ///< CLUSTER_ID, ISTIO_META_CLUSTER_ID
   std::string cluster_domain = "cluster.local";              ///< CLUSTER_DOMAIN
-  std::uint32_t packet_mark = 0x539;                         ///< PACKET_MARK
+  std::uint32_t packet_mark = kProxyMark;                    ///< PACKET_MARK
   OriginalSource original_source = OriginalSource::automatic;
   bool ipv6 = true;               ///< IPV6_ENABLED
   bool port_reuse = true;         ///< INPOD_PORT_REUSE
@@ -42,11 +45,15 @@ struct Settings {
   hbone::PoolOptions pool;        ///< POOL_MAX_STREAMS_PER_CONNECTION, POOL_UNUSED_RELEASE_TIMEOUT
   Duration termination_deadline = std::chrono::seconds(5);  ///< CONNECTION_TERMINATION_DEADLINE
   std::chrono::seconds secret_ttl{86400};                   ///< SECRET_TTL
-  std::uint16_t admin_port = 15000;
-  std::uint16_t stats_port = 15020;
+  /// COMPLIANCE_POLICY=pqc: the hybrid with a post-quantum half, or no tunnel.
+  tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;
+  std::uint16_t admin_port = 15000;  ///< MeshConfig defaultConfig.proxyAdminPort, at start
+  std::uint16_t stats_port = 15020;  ///< MeshConfig defaultConfig.statsPort, at start
   std::uint16_t readiness_port = 15021;
   std::string version_tag;  ///< ISTIO_META_ISTIO_VERSION
   log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
+  /// What was set and has no effect, to be said at start.
+  std::vector<std::string> warnings;
 
   /// Bytes received for one pod's applications and not read by them, past which the largest queue
   /// is given up: four tunnels' worth. AQUIFER_POD_QUEUE_BYTES.

@@ -122,6 +122,13 @@ Result<SpiffeId> identity_of(const CertificateBundle& bundle) {
 
 }  // namespace
 
+bool can_exchange_keys(KeyExchange choice) noexcept {
+  const SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+  const bool can = context != nullptr && set_groups(context.get(), choice);
+  clear_tls_errors();
+  return can;
+}
+
 Result<RecordLayerKind> record_layer_from_environment() {
   const char* value = std::getenv("AQUIFER_TLS_RECORDS");
   const std::string_view word = value != nullptr ? value : "";

@@ -25,6 +25,9 @@ enum class KeyExchange : std::uint8_t {
   hybrid_only,   ///< COMPLIANCE_POLICY=pqc: X25519MLKEM768 or nothing
 };
 
+/// True exactly when this OpenSSL can do what is asked.
+[[nodiscard]] bool can_exchange_keys(KeyExchange choice) noexcept;
+
 struct ContextOptions {
   /// Ours: a fifth to a third less CPU a byte, a seventh of the memory of an idle connection.
   RecordLayerKind records = RecordLayerKind::own;

@@ -6,6 +6,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "config/model/avoided_endpoints.h"
+#include "config/model/proxy_ports.h"
 #include "config/model/resolved_target.h"
 #include "config/model/service.h"
 #include "config/model/snapshot.h"
@@ -19,10 +20,7 @@
 
 namespace aquifer::model {
 
-/// Ports of the proxy itself, which no connection may be sent to through the proxy.
-inline constexpr std::uint16_t kOutboundPort = 15001;
-inline constexpr std::uint16_t kInboundPlaintextPort = 15006;
-inline constexpr std::uint16_t kInboundTunnelPort = 15008;
+/// A port of the proxy itself (proxy_ports.h).
 [[nodiscard]] bool is_illegal_port(std::uint16_t port) noexcept;
 
 struct ResolveRequest {

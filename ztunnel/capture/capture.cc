@@ -48,10 +48,11 @@ RulePlan Capture::wanted(CapturePhase phase, const Reading& reading) const {
   // While draining, translations live in whichever variant made them.
   if (phase == CapturePhase::draining) {
     return plan_rules(reading.rules.has_own_chains() ? phase : CapturePhase::absent, reading.family,
-                      options_.dns);
+                      options_.dns, options_.proxy_mark);
   }
   const bool used = reading.tools == &tools_.front() && captures(reading.family);
-  return plan_rules(used ? phase : CapturePhase::absent, reading.family, options_.dns);
+  return plan_rules(used ? phase : CapturePhase::absent, reading.family, options_.dns,
+                    options_.proxy_mark);
 }
 
 std::optional<std::string> Capture::rules_difference(CapturePhase phase,

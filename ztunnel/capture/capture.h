@@ -31,6 +31,8 @@ struct CaptureOptions {
   /// Off with IPV6_ENABLED=false: then a pod's IPv6 traffic is not captured.
   Ipv6Capture ipv6 = Ipv6Capture::on;
   DnsCapture dns = DnsCapture::off;
+  /// What the proxy's own sockets carry (PACKET_MARK).
+  std::uint32_t proxy_mark = kProxyMark;
   /// Automatic: the first of the node's iptables that passes the self-test, its own default first.
   VariantChoice variant = VariantChoice::automatic;
 };

@@ -1,6 +1,6 @@
 #include "ztunnel/capture/rules.h"
 
-#include "ztunnel/capture/constants.h"
+#include "config/model/proxy_ports.h"
 
 #include <fmt/format.h>
 
@@ -31,8 +31,8 @@ std::string marked(std::uint32_t mark) {
   return fmt::format("-m mark --mark {:#x}/{:#x}", mark, kMarkMask);
 }
 
-std::string not_from_proxy() {
-  return fmt::format("-m mark ! --mark {:#x}/{:#x}", kProxyMark, kMarkMask);
+std::string unmarked(std::uint32_t mark) {
+  return fmt::format("-m mark ! --mark {:#x}/{:#x}", mark, kMarkMask);
 }
 
 std::string redirect_to(std::uint16_t port) {
@@ -43,11 +43,11 @@ std::string redirect_to(std::uint16_t port) {
 // application's answers would leave the pod. The connection is marked on its way in, its answers on
 // their way out, and the policy route delivers marked packets locally. These rules use connection
 // tracking, which also keeps it alive while draining.
-void add_return_path(RulePlan& plan) {
+void add_return_path(RulePlan& plan, std::uint32_t proxy_mark) {
   plan.push_back({"mangle",
                   "PREROUTING",
                   kPreroutingChain,
-                  {fmt::format("{} -j CONNMARK --set-xmark {:#x}/{:#x}", marked(kProxyMark),
+                  {fmt::format("{} -j CONNMARK --set-xmark {:#x}/{:#x}", marked(proxy_mark),
                                kReturnMark, kMarkMask)}});
   plan.push_back({"mangle",
                   "OUTPUT",
@@ -59,45 +59,48 @@ void add_return_path(RulePlan& plan) {
 
 // The pod's query and the proxy's own for the same name may have equal addresses and ports; a zone
 // of its own for the proxy's keeps connection tracking from taking one for the other.
-void add_dns_zones(RulePlan& plan) {
-  plan.push_back({"raw",
-                  "PREROUTING",
-                  kPreroutingChain,
-                  {fmt::format("-p udp -m udp --sport 53 {} -j CT --zone 1", not_from_proxy())}});
+void add_dns_zones(RulePlan& plan, std::uint32_t proxy_mark) {
+  plan.push_back(
+      {"raw",
+       "PREROUTING",
+       kPreroutingChain,
+       {fmt::format("-p udp -m udp --sport 53 {} -j CT --zone 1", unmarked(proxy_mark))}});
   plan.push_back({"raw",
                   "OUTPUT",
                   kOutputChain,
-                  {fmt::format("-p udp -m udp --dport 53 {} -j CT --zone 1", marked(kProxyMark))}});
+                  {fmt::format("-p udp -m udp --dport 53 {} -j CT --zone 1", marked(proxy_mark))}});
 }
 
 // What is left alone RETURNs instead of being ACCEPTed: other parties' rules after our jump still
 // see it.
-std::vector<std::string> inbound_redirects(const Words& words) {
+std::vector<std::string> inbound_redirects(const Words& words, std::uint32_t proxy_mark) {
   return {
       // The node's probes reach the application even where policy would not let a stranger in.
       fmt::format("-s {} -p tcp -j RETURN", words.probe_source),
       // The tunnel's port has its own listener.
-      fmt::format("! -d {} -p tcp -m tcp ! --dport {} {} {} {}", words.loopback, kInboundHbonePort,
-                  kFirstPacketOnly, not_from_proxy(), redirect_to(kInboundPlaintextPort)),
+      fmt::format("! -d {} -p tcp -m tcp ! --dport {} {} {} {}", words.loopback,
+                  model::kInboundTunnelPort, kFirstPacketOnly, unmarked(proxy_mark),
+                  redirect_to(model::kInboundPlaintextPort)),
   };
 }
 
-std::vector<std::string> outbound_redirects(const Words& words, DnsCapture dns) {
+std::vector<std::string> outbound_redirects(const Words& words, DnsCapture dns,
+                                            std::uint32_t proxy_mark) {
   std::vector<std::string> rules;
   // Answers to probes.
   rules.push_back(fmt::format("-d {} -p tcp -j RETURN", words.probe_source));
   if (dns == DnsCapture::on) {
-    rules.push_back(fmt::format("! -o lo -p udp -m udp --dport 53 {} {}", not_from_proxy(),
+    rules.push_back(fmt::format("! -o lo -p udp -m udp --dport 53 {} {}", unmarked(proxy_mark),
                                 redirect_to(kDnsPort)));
     rules.push_back(fmt::format("! -d {} -p tcp -m tcp --dport 53 {} {} {}", words.loopback,
-                                kFirstPacketOnly, not_from_proxy(), redirect_to(kDnsPort)));
+                                kFirstPacketOnly, unmarked(proxy_mark), redirect_to(kDnsPort)));
   }
   // Answers on the return path above.
   rules.push_back(fmt::format("-p tcp {} -j RETURN", marked(kReturnMark)));
   // A pod talking to its own address.
   rules.push_back(fmt::format("! -d {} -o lo -j RETURN", words.loopback));
   rules.push_back(fmt::format("! -d {} -p tcp -m tcp {} {} {}", words.loopback, kFirstPacketOnly,
-                              not_from_proxy(), redirect_to(kOutboundPort)));
+                              unmarked(proxy_mark), redirect_to(model::kOutboundPort)));
   return rules;
 }
 
@@ -110,18 +113,18 @@ std::vector<std::string> translation_keeper() {
 
 }  // namespace
 
-RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns) {
+RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns, std::uint32_t proxy_mark) {
   RulePlan plan;
   if (phase == CapturePhase::absent) return plan;
-  add_return_path(plan);
+  add_return_path(plan, proxy_mark);
   if (phase == CapturePhase::draining) {
     plan.push_back({"nat", "OUTPUT", kOutputChain, translation_keeper()});
     return plan;
   }
   const Words words = words_for(family);
-  if (dns == DnsCapture::on) add_dns_zones(plan);
-  plan.push_back({"nat", "PREROUTING", kPreroutingChain, inbound_redirects(words)});
-  plan.push_back({"nat", "OUTPUT", kOutputChain, outbound_redirects(words, dns)});
+  if (dns == DnsCapture::on) add_dns_zones(plan, proxy_mark);
+  plan.push_back({"nat", "PREROUTING", kPreroutingChain, inbound_redirects(words, proxy_mark)});
+  plan.push_back({"nat", "OUTPUT", kOutputChain, outbound_redirects(words, dns, proxy_mark)});
   return plan;
 }
 

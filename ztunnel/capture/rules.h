@@ -2,6 +2,8 @@
 // text out; what is there already is saved_rules.h, how to get from there to here is reconcile.h.
 #pragma once
 
+#include "ztunnel/capture/constants.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,7 +39,9 @@ struct ChainPlan {
 /// comes before the redirects. Empty for CapturePhase::absent.
 using RulePlan = std::vector<ChainPlan>;
 
-[[nodiscard]] RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns);
+/// `proxy_mark`: what the proxy's own sockets carry.
+[[nodiscard]] RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns,
+                                  std::uint32_t proxy_mark = kProxyMark);
 
 [[nodiscard]] std::string_view name_of(Family family) noexcept;
 [[nodiscard]] std::string_view name_of(CapturePhase phase) noexcept;

@@ -58,7 +58,7 @@ bool kernel_has_ipv6(const io::NetworkNamespace& any) {
 }
 
 CaptureStatus try_family(const Iptables& tools, const io::NetworkNamespace& scratch, Family family,
-                         DnsCapture dns) {
+                         const CaptureOptions& options) {
   if (!tools.has(family))
     return capture_fail(CaptureFailure::unsupported, "ip6tables is not installed");
   // Draining first: it is the only phase with its rules, and the way on from it is what a
@@ -66,8 +66,9 @@ CaptureStatus try_family(const Iptables& tools, const io::NetworkNamespace& scra
   for (const CapturePhase phase : {CapturePhase::draining, CapturePhase::captured}) {
     auto saved = tools.save(scratch, family);
     if (!saved) return std::unexpected(std::move(saved.error()));
-    auto written =
-        tools.restore(scratch, family, script_to_reach(plan_rules(phase, family, dns), *saved));
+    auto written = tools.restore(
+        scratch, family,
+        script_to_reach(plan_rules(phase, family, options.dns, options.proxy_mark), *saved));
     if (!written) return written;
   }
   if (auto routed = install_return_route(scratch, family); !routed) return routed;
@@ -75,7 +76,8 @@ CaptureStatus try_family(const Iptables& tools, const io::NetworkNamespace& scra
   // prints it another way would have it mend healthy rules for ever.
   const auto saved = tools.save(scratch, family);
   if (!saved) return std::unexpected(saved.error());
-  const auto difference = first_difference(plan_rules(CapturePhase::captured, family, dns), *saved);
+  const auto difference = first_difference(
+      plan_rules(CapturePhase::captured, family, options.dns, options.proxy_mark), *saved);
   if (difference)
     return capture_fail(CaptureFailure::unsupported,
                         fmt::format("rules read back differ: {}", *difference));
@@ -93,12 +95,12 @@ CaptureStatus Capture::self_test() {
   const auto scratch = make_scratch_namespace();
   if (!scratch) return capture_fail(CaptureFailure::name_space, scratch.error().message());
   const Iptables& tools = tools_.front();
-  auto tried = try_family(tools, *scratch, Family::ipv4, options_.dns);
+  auto tried = try_family(tools, *scratch, Family::ipv4, options_);
   if (!tried) return capture_fail(CaptureFailure::unsupported, std::move(tried.error().reason));
   families_ = {Family::ipv4};
   note_.clear();
   if (options_.ipv6 == Ipv6Capture::off || !kernel_has_ipv6(*scratch)) return {};
-  tried = try_family(tools, *scratch, Family::ipv6, options_.dns);
+  tried = try_family(tools, *scratch, Family::ipv6, options_);
   if (tried) {
     families_.push_back(Family::ipv6);
   } else {

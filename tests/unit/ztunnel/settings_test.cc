@@ -134,9 +134,12 @@ TEST_CASE("a wrong value is told with its variable and what would be right") {
   for (const Row& row :
        {Row{"AQUIFER_IO", "kqueue", "write uring or epoll"},
         Row{"ENABLE_ORIG_SRC", "yes", "write true or false"},
-        Row{"PACKET_MARK", "0", "write a number from 1 to 4294967295"},
-        Row{"PACKET_MARK", "0x539", "write a number from 1 to 4294967295"},
-        Row{"PACKET_MARK", "4294967296", "write a number from 1 to 4294967295"},
+        Row{"PACKET_MARK", "0", "write a number from 1 to 4095"},
+        Row{"PACKET_MARK", "0x539", "write a number from 1 to 4095"},
+        Row{"PACKET_MARK", "4096", "write a number from 1 to 4095"},
+        Row{"PACKET_MARK", "273",
+            "the answers of captured connections carry this mark; take another"},
+        Row{"COMPLIANCE_POLICY", "fips-140-2", "write pqc, or unset it"},
         Row{"IPV6_ENABLED", "TRUE", kBoolean},
         Row{"INPOD_PORT_REUSE", "", kBoolean},
         Row{"ENABLE_RESPONSE_BAGGAGE", "on", kBoolean},
@@ -165,6 +168,46 @@ TEST_CASE("of several wrong values one is told, and none is taken for right") {
   const std::string told = complaint({{"IPV6_ENABLED", "maybe"}, {"PACKET_MARK", "none"}});
   CHECK(told.find('\n') == std::string::npos);
   CHECK(told.starts_with("PACKET_MARK=none: "));
+}
+
+TEST_CASE(
+    "COMPLIANCE_POLICY=pqc is honoured where OpenSSL can, and refused at start where it cannot") {
+  if (tls::can_exchange_keys(tls::KeyExchange::hybrid_only)) {
+    CHECK(good({{"COMPLIANCE_POLICY", "pqc"}}).key_exchange == tls::KeyExchange::hybrid_only);
+  } else {
+    const std::string told = complaint({{"COMPLIANCE_POLICY", "pqc"}});
+    CHECK(told.starts_with("COMPLIANCE_POLICY=pqc: OpenSSL "));
+    CHECK(told.ends_with(" has no X25519MLKEM768: run with OpenSSL 3.5 or later, or unset it"));
+  }
+  CHECK(good({{"COMPLIANCE_POLICY", ""}}).key_exchange == tls::KeyExchange::hybrid_first);
+}
+
+TEST_CASE("a variable of the peer that has no effect here is told, one line each") {
+  CHECK(good({}).warnings.empty());
+  const auto told = good({{"CRL_PATH", "/etc/crl.pem"},
+                          {"TLS12_ENABLED", "true"},
+                          {"PROXY_MODE", "dedicated"},
+                          {"LOCAL_XDS_PATH", "config.yaml"},
+                          {"AUTH_TOKEN", "a secret"},
+                          {"NODE_NAME", "honoured"}})
+                        .warnings;
+  REQUIRE(told.size() == 5);
+  CHECK(told[0] ==
+        "CRL_PATH=/etc/crl.pem has no effect: certificates are NOT looked up there; revoked ones "
+        "are accepted");
+  CHECK(told[1].starts_with("TLS12_ENABLED=true has no effect: "));
+  CHECK(told[2].starts_with("PROXY_MODE=dedicated has no effect: "));
+  CHECK(told[3].starts_with("LOCAL_XDS_PATH=config.yaml has no effect: "));
+  CHECK(told[4].starts_with("AUTH_TOKEN=... has no effect: "));
+}
+
+TEST_CASE("a variable that asks for what is so anyway is not worth a word") {
+  CHECK(good({{"PROXY_MODE", "shared"},
+              {"TLS12_ENABLED", "false"},
+              {"ENABLE_PROXY", "true"},
+              {"FAKE_CA", "false"},
+              {"CRL_PATH", ""}})
+            .warnings.empty());
 }
 
 TEST_CASE("durations in the peer's units") {

@@ -68,6 +68,18 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("rules know the proxy's sockets by the mark it was told to use, and by no other") {
+  const RulePlan plan = plan_rules(CapturePhase::captured, Family::ipv4, DnsCapture::on, 0x77);
+  CHECK(count_containing(plan, "0x539") == 0);
+  for (const std::string& rule : all_rules(plan)) {
+    CAPTURE(rule);
+    if (rule.contains("REDIRECT")) CHECK(rule.contains("-m mark ! --mark 0x77/0xfff"));
+  }
+  const ChainPlan* way_in = find(plan, "mangle", "PREROUTING");
+  REQUIRE(way_in != nullptr);
+  CHECK(way_in->rules.front().starts_with("-m mark --mark 0x77/0xfff -j CONNMARK"));
+}
+
 TEST_CASE(
     "what is not captured is left to other parties' rules: nothing is accepted or dropped by us") {
   for (const DnsCapture dns : {DnsCapture::off, DnsCapture::on}) {
