@@ -72,7 +72,8 @@ App::App(const Settings& settings)
     : settings_(settings),
       traffic_(registry_),
       pod_metrics_(registry_),
-      node_{settings_, registry_, traffic_, pod_metrics_} {
+      policies_(registry_, settings.policy_log_level),
+      node_{settings_, registry_, traffic_, pod_metrics_, policies_} {
   telemetry::observe_process(registry_);
   telemetry::set_build(registry_, "ztunnel", settings_.version_tag);
 }

@@ -11,6 +11,7 @@
 #include "ztunnel/admin_pages.h"
 #include "ztunnel/mesh_watch.h"
 #include "ztunnel/pod_supervisor.h"
+#include "ztunnel/policy_decisions.h"
 #include "ztunnel/settings.h"
 #include "ztunnel/signals.h"
 #include "ztunnel/worker_thread.h"
@@ -44,6 +45,7 @@ class App {
   telemetry::Registry registry_;
   telemetry::TrafficMetrics traffic_;
   telemetry::PodMetrics pod_metrics_;
+  PolicyDecisions policies_;
   Node node_;
   io::Loop* loop_ = nullptr;
   std::unique_ptr<Signals> signals_;

@@ -117,7 +117,7 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   LiveConnection live(pod_.live, facts, record);
 
   // Before the 200: a failure is a status.
-  if (const auto refusal = judge_inbound(*snapshot, *local, facts)) {
+  if (const auto refusal = admit_inbound(worker, *snapshot, *local, facts)) {
     stream->refuse(401);
     live.refuse(worker.loop.now(), *refusal);
     co_return;
@@ -171,7 +171,7 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   facts.destination = End{pod_.pod, nullptr};
   auto record = open_record(worker, facts);
   LiveConnection live(pod_.live, facts, record);
-  if (const auto refusal = judge_inbound(*snapshot, *pod_.pod, facts)) {
+  if (const auto refusal = admit_inbound(worker, *snapshot, *pod_.pod, facts)) {
     client.abort();
     live.refuse(worker.loop.now(), *refusal);
     co_return;

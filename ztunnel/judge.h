@@ -28,6 +28,13 @@ struct Refusal {
                                                    const model::Workload& local,
                                                    const ConnectionFacts& facts);
 
+/// The same for a connection that opens: counted, logged where that is wanted, and a refusal says
+/// in detail why.
+[[nodiscard]] std::optional<Refusal> admit_inbound(const Worker& worker,
+                                                   const model::Snapshot& snapshot,
+                                                   const model::Workload& local,
+                                                   const ConnectionFacts& facts);
+
 /// A connection that the captured pod `local` opens, as far as can be told without its bytes. None:
 /// it is allowed.
 [[nodiscard]] std::optional<Refusal> judge_outbound(const model::Snapshot& snapshot,

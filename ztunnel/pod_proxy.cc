@@ -1,6 +1,7 @@
 #include "ztunnel/pod_proxy.h"
 
 #include "ztunnel/judge.h"
+#include "ztunnel/judge_authorization.h"
 
 #include <utility>
 
@@ -56,6 +57,7 @@ coro::Task<void> PodProxy::accept_loop(io::Listener& listener, Kind kind) {
 
 void PodProxy::update(model::WorkloadPtr pod) {
   context_.pod = std::move(pod);
+  warn_of_missing_policies(*context_.worker.snapshot, *context_.pod);
   judge_again();
 }
 

@@ -235,6 +235,9 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
   read_workers(reader, environment, settings.workers);
   read_log(reader, environment, settings.log);
+  bool policies_at_info = false;
+  reader.boolean("AUTHZ_POLICY_INFO_LOGGING", policies_at_info);
+  if (policies_at_info) settings.policy_log_level = log::Level::info;
   if (!reader.complaint.empty()) return std::unexpected(reader.complaint);
   return settings;
 }

@@ -54,6 +54,8 @@ struct Settings {
   log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
   /// What was set and has no effect, to be said at start.
   std::vector<std::string> warnings;
+  /// Of lines about what authorization policies decided: info with AUTHZ_POLICY_INFO_LOGGING.
+  log::Level policy_log_level = log::Level::debug;
 
   /// Bytes received for one pod's applications and not read by them, past which the largest queue
   /// is given up: four tunnels' worth. AQUIFER_POD_QUEUE_BYTES.

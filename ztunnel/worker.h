@@ -15,12 +15,15 @@
 
 namespace aquifer::ztunnel {
 
+class PolicyDecisions;
+
 /// The same for all loops; outlives them. Its members are immutable or safe from any thread.
 struct Node {
   const Settings& settings;
   telemetry::Registry& registry;
   telemetry::TrafficMetrics& traffic;
   telemetry::PodMetrics& pods;
+  PolicyDecisions& policies;
 };
 
 struct Worker {

@@ -44,6 +44,7 @@ model::Workload workload_of(const Assembly& assembly, const PodObject& pod) {
   if (const std::string* netns = pod.meta.annotation("aquifer.dev/netns"))
     workload.netns_path = *netns;
   workload.waypoint = workload_waypoint(assembly, pod.meta);
+  workload.authorization_policies = assembly.policy_bindings.of(pod.meta.ns, pod.meta.labels);
   return workload;
 }
 

@@ -118,6 +118,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
                     .pods = {},
                     .pods_by_address = {},
                     .waypoints = {},
+                    .policy_bindings = {},
                     .state = {}};
   for (const FileObjects* file : files) report.append(file->report);
   refuse_too_many(assembly);
@@ -127,6 +128,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::slices, "EndpointSlice");
   refuse_duplicates(assembly, &FileObjects::mesh_configs, "ConfigMap");
   refuse_duplicates(assembly, &FileObjects::waypoints, "Gateway");
+  refuse_duplicates(assembly, &FileObjects::authorization_policies, "AuthorizationPolicy");
+  refuse_duplicates(assembly, &FileObjects::peer_authentications, "PeerAuthentication");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};
@@ -135,6 +138,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   assembly.for_each(&FileObjects::namespaces, [&](const NamespaceObject& ns) {
     check_waypoint_labels(assembly, ns.meta, "Namespace");
   });
+  add_policies(assembly);
   add_workloads(assembly);
   add_services(assembly);
   if (findings != nullptr && !report.has_errors()) lint(assembly, *findings);

@@ -5,6 +5,7 @@
 #include "config/manifests/diagnostic.h"
 #include "config/manifests/mesh_source.h"
 #include "config/manifests/objects.h"
+#include "config/manifests/policy_bindings.h"
 #include "config/model/store.h"
 
 #include <map>
@@ -26,6 +27,8 @@ struct Assembly {
   std::unordered_map<std::string, const PodObject*> pods;
   std::unordered_map<IpAddress, const PodObject*> pods_by_address;
   std::unordered_map<std::string, const WaypointObject*> waypoints;
+  /// What holds for a workload by its labels; complete after add_policies().
+  PolicyBindings policy_bindings;
   model::FullState state;
 
   void report_at(Severity severity, const Origin& origin, std::string object, std::string field,
@@ -48,6 +51,7 @@ struct Assembly {
 [[nodiscard]] bool is_workload(const PodObject& pod);
 
 // The steps, each in a file of its own name.
+void add_policies(Assembly& assembly);
 void add_workloads(Assembly& assembly);
 void add_services(Assembly& assembly);
 

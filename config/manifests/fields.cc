@@ -216,6 +216,10 @@ void Fields::error_at(std::uint32_t line, std::string_view name, std::string tex
   report(Severity::error, line, name, std::move(text));
 }
 
+void Fields::warn_at(std::uint32_t line, std::string_view name, std::string text) const {
+  report(Severity::warning, line, name, std::move(text));
+}
+
 void Fields::report(Severity severity, std::uint32_t line, std::string_view name,
                     std::string text) const {
   std::string field = path();

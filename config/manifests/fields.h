@@ -86,6 +86,7 @@ class Fields {
   void error(std::string_view name, std::string text) const;
   void warn(std::string_view name, std::string text) const;
   void error_at(std::uint32_t line, std::string_view name, std::string text) const;
+  void warn_at(std::uint32_t line, std::string_view name, std::string text) const;
 
   [[nodiscard]] ObjectContext& context() const noexcept { return context_; }
 

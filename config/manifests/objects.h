@@ -5,9 +5,11 @@
 #include "common/base/address.h"
 #include "config/manifests/diagnostic.h"
 #include "config/manifests/fields.h"
+#include "config/model/authorization_policy.h"
 #include "config/model/mesh_config.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,8 @@ struct Metadata {
   std::string ns;
   std::string name;
   std::string uid;
+  /// creationTimestamp, as it is written.
+  std::string created;
   StringMap labels;
   /// Only those that are read somewhere: dumps carry whole manifests in annotations.
   StringMap annotations;
@@ -128,6 +132,27 @@ struct WaypointObject {
   bool other_namespaces = false;
 };
 
+struct AuthorizationPolicyObject {
+  Metadata meta;
+  /// Labels that a workload must have; without any, all of the namespace are meant.
+  StringMap selector;
+  /// It has targetRefs: a waypoint's business.
+  bool for_waypoint = false;
+  /// AUDIT and CUSTOM have no meaning here; the reader said so.
+  bool supported_action = true;
+  /// All but the scope, which depends on the mesh's root namespace.
+  model::AuthorizationPolicy policy;
+};
+
+enum class MtlsMode : std::uint8_t { unset, strict, permissive, disable };
+
+struct PeerAuthenticationObject {
+  Metadata meta;
+  StringMap selector;
+  MtlsMode mode = MtlsMode::unset;
+  std::map<std::uint16_t, MtlsMode> ports;
+};
+
 /// An object whose kind is not read.
 struct OtherObject {
   std::string api_group;
@@ -145,6 +170,8 @@ struct FileObjects {
   std::vector<EndpointSliceObject> slices;
   std::vector<MeshConfigObject> mesh_configs;
   std::vector<WaypointObject> waypoints;
+  std::vector<AuthorizationPolicyObject> authorization_policies;
+  std::vector<PeerAuthenticationObject> peer_authentications;
   std::vector<OtherObject> others;
   /// Objects of every kind.
   std::size_t objects = 0;

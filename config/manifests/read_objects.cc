@@ -67,6 +67,7 @@ Metadata read_metadata(Fields& object, const Header& header, const Origin& origi
                  "not a Kubernetes name: lower-case letters, digits, '-' and '.' only");
   }
   meta.uid = fields.text_or("uid", "");
+  meta.created = fields.text_or("creationTimestamp", "");
   meta.labels = fields.text_map("labels");
   meta.annotations = fields.text_map("annotations");
   std::erase_if(meta.annotations, [](const auto& item) { return !annotation_counts(item.first); });
@@ -79,9 +80,8 @@ Metadata read_metadata(Fields& object, const Header& header, const Origin& origi
     meta.owner_kind = owner.text_or("kind", "");
     meta.owner_name = owner.text_or("name", "");
   });
-  fields.ignore({"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp",
-                 "finalizers", "generateName", "generation", "managedFields", "namespace",
-                 "resourceVersion", "selfLink"});
+  fields.ignore({"deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName",
+                 "generation", "managedFields", "namespace", "resourceVersion", "selfLink"});
   fields.finish();
   return meta;
 }
@@ -99,6 +99,12 @@ void read_known(Fields& fields, const Header& header, const Origin& origin, File
   if (header.kind == "Service") return read_service(fields, std::move(meta), out);
   if (header.kind == "Gateway") return read_gateway(fields, std::move(meta), out);
   if (header.kind == "ConfigMap") return read_config_map(fields, std::move(meta), out);
+  if (header.kind == "AuthorizationPolicy") {
+    return read_authorization_policy(fields, std::move(meta), out);
+  }
+  if (header.kind == "PeerAuthentication") {
+    return read_peer_authentication(fields, std::move(meta), out);
+  }
   return read_endpoint_slice(fields, std::move(meta), out);
 }
 

@@ -21,6 +21,8 @@ void read_service(Fields& fields, Metadata meta, FileObjects& out);
 void read_endpoint_slice(Fields& fields, Metadata meta, FileObjects& out);
 /// Gateways of other classes than istio-waypoint are left alone.
 void read_gateway(Fields& fields, Metadata meta, FileObjects& out);
+void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out);
+void read_peer_authentication(Fields& fields, Metadata meta, FileObjects& out);
 /// ConfigMaps other than istio-system/istio are left alone.
 void read_config_map(Fields& fields, Metadata meta, FileObjects& out);
 

@@ -160,7 +160,6 @@ std::string describe_wish(const AuthorizationMatch& match, const FailedCondition
 std::string describe_rule(const AuthorizationPolicy& policy, std::size_t rule,
                           const AuthorizationRequest& request) {
   const AuthorizationRule& clauses = policy.rules[rule];
-  if (clauses.empty()) return fmt::format("rules[{}] matches every connection", rule);
   std::vector<std::string> matched;
   for (std::size_t i = 0; i < clauses.size(); ++i) {
     const std::string name = clause_name(policy, rule, i);
@@ -169,6 +168,7 @@ std::string describe_rule(const AuthorizationPolicy& policy, std::size_t rule,
     if (match == nullptr) return describe_failed_clause(clauses[i], name, request);
     matched.push_back(fmt::format("{} matches {}", name, describe(*match)));
   }
+  if (matched.empty()) return fmt::format("rules[{}] matches every connection", rule);
   return fmt::format("{}", fmt::join(matched, ", "));
 }
 

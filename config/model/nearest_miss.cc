@@ -18,8 +18,8 @@ using Field = AuthorizationField;
 // Rules that are tried, nearest first. The first nearly always passes: it fails only where its own
 // conditions contradict each other or where a DENY policy stands behind it.
 constexpr std::size_t kRulesTriedMax = 16;
-// Changed connections tried for one rule: each is one decision.
-constexpr std::size_t kTrialsMax = 64;
+// Changed connections tried for one rule.
+constexpr std::size_t kTrialsOfRuleMax = 64;
 // Values of one list that are tried.
 constexpr std::size_t kValuesMax = 4;
 
@@ -147,44 +147,60 @@ void add_values(const Wish& wish, Identities& identities, Trials& trials) {
   }
 }
 
-// Does some connection that differs from `request` only in what the wishes are about pass?
-bool some_passes(const AuthorizationBook& book, const AuthorizationRequest& request,
-                 const std::vector<Wish>& wishes) {
-  Trials trials;
-  Identities identities(request, trials.identities);
-  bool identity_changes = false;
-  for (const Wish& wish : wishes) {
-    identity_changes = identity_changes || is_of_identity(wish.condition.field);
-    add_values(wish, identities, trials);
-  }
-  if (!identity_changes) {
-    trials.identities.emplace_back(request.identity != nullptr ? std::optional(*request.identity)
-                                                               : std::nullopt);
-  }
-  const auto unless_changed = [](auto& values, const auto& own) {
-    if (values.empty()) values.push_back(own);
-  };
-  unless_changed(trials.sources, request.source.ip);
-  unless_changed(trials.destinations, request.destination.ip);
-  unless_changed(trials.ports, request.destination.port);
+// Tries changed connections, within the effort of one search.
+class Trier {
+ public:
+  Trier(const AuthorizationBook& book, const AuthorizationRequest& request, std::size_t trials)
+      : book_(book), request_(request), left_(trials) {}
 
-  std::size_t tried = 0;
-  for (const auto& identity : trials.identities) {
-    for (const IpAddress& source : trials.sources) {
-      for (const IpAddress& destination : trials.destinations) {
-        for (const std::uint16_t port : trials.ports) {
-          if (++tried > kTrialsMax) return false;
-          AuthorizationRequest changed = request;
-          changed.identity = identity ? &*identity : nullptr;
-          changed.source.ip = source;
-          changed.destination = {destination, port};
-          if (authorize(book, changed).allowed()) return true;
+  // Does some connection that differs only in what the wishes are about pass?
+  [[nodiscard]] bool some_passes(const std::vector<Wish>& wishes) {
+    Trials trials;
+    Identities identities(request_, trials.identities);
+    bool identity_changes = false;
+    for (const Wish& wish : wishes) {
+      identity_changes = identity_changes || is_of_identity(wish.condition.field);
+      add_values(wish, identities, trials);
+    }
+    if (!identity_changes) {
+      trials.identities.emplace_back(
+          request_.identity != nullptr ? std::optional(*request_.identity) : std::nullopt);
+    }
+    const auto unless_changed = [](auto& values, const auto& own) {
+      if (values.empty()) values.push_back(own);
+    };
+    unless_changed(trials.sources, request_.source.ip);
+    unless_changed(trials.destinations, request_.destination.ip);
+    unless_changed(trials.ports, request_.destination.port);
+    return any_allowed(trials);
+  }
+
+ private:
+  [[nodiscard]] bool any_allowed(const Trials& trials) {
+    std::size_t left = std::min(left_, kTrialsOfRuleMax);
+    for (const auto& identity : trials.identities) {
+      for (const IpAddress& source : trials.sources) {
+        for (const IpAddress& destination : trials.destinations) {
+          for (const std::uint16_t port : trials.ports) {
+            if (left == 0) return false;
+            --left;
+            --left_;
+            AuthorizationRequest changed = request_;
+            changed.identity = identity ? &*identity : nullptr;
+            changed.source.ip = source;
+            changed.destination = {destination, port};
+            if (authorize(book_, changed).allowed()) return true;
+          }
         }
       }
     }
+    return false;
   }
-  return false;
-}
+
+  const AuthorizationBook& book_;
+  const AuthorizationRequest& request_;
+  std::size_t left_;
+};
 
 std::string sentence(const std::vector<Wish>& wishes) {
   std::vector<std::string> parts;
@@ -217,7 +233,7 @@ std::optional<std::vector<Wish>> wishes_of(const AuthorizationRule& rule,
 }
 
 std::string nearest_allow(const AuthorizationBook& book, const AuthorizationRequest& request,
-                          std::size_t rules_max) {
+                          std::size_t rules_max, Trier& trier) {
   // With the number of the rule, so that of equally near ones the first is said.
   std::vector<std::pair<std::size_t, std::vector<Wish>>> nearest;
   std::size_t seen = 0;
@@ -237,7 +253,7 @@ std::string nearest_allow(const AuthorizationBook& book, const AuthorizationRequ
                     [](const auto& rule) { return std::pair(rule.second.size(), rule.first); });
   if (nearest.size() > kRulesTriedMax) nearest.resize(kRulesTriedMax);
   for (const auto& [number, wishes] : nearest) {
-    if (some_passes(book, request, wishes)) return sentence(wishes);
+    if (trier.some_passes(wishes)) return sentence(wishes);
   }
   return {};
 }
@@ -279,15 +295,16 @@ std::vector<Wish> ways_out(const AuthorizationRule& rule, const AuthorizationReq
 }  // namespace
 
 std::string nearest_miss(const AuthorizationBook& book, const AuthorizationRequest& request,
-                         const AuthorizationVerdict& verdict, std::size_t rules_max) {
+                         const AuthorizationVerdict& verdict, const MissEffort& effort) {
   if (verdict.allowed()) return {};
+  Trier trier(book, request, effort.trials);
   if (verdict.reason == AuthorizationReason::denied) {
     std::vector<AuthorizationMatch> turned;
     for (const Wish& wish : ways_out(verdict.policy->rules[verdict.rule], request, turned)) {
-      if (some_passes(book, request, {wish})) return sentence({wish});
+      if (trier.some_passes({wish})) return sentence({wish});
     }
   }
-  return nearest_allow(book, request, rules_max);
+  return nearest_allow(book, request, effort.rules, trier);
 }
 
 }  // namespace aquifer::model

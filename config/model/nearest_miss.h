@@ -10,11 +10,19 @@
 
 namespace aquifer::model {
 
+/// What a search may cost.
+struct MissEffort {
+  /// ALLOW rules that are looked at.
+  std::size_t rules = std::numeric_limits<std::size_t>::max();
+  /// Changed connections that are tried; each is a decision.
+  std::size_t trials = 1024;
+};
+
 /// "would pass if the principal were cluster.local/ns/shop/sa/web"; empty when `verdict` allows, or
-/// when nothing near was found. Looks at `rules_max` ALLOW rules at most, and tries few of them.
-[[nodiscard]] std::string nearest_miss(
-    const AuthorizationBook& book, const AuthorizationRequest& request,
-    const AuthorizationVerdict& verdict,
-    std::size_t rules_max = std::numeric_limits<std::size_t>::max());
+/// when nothing near was found.
+[[nodiscard]] std::string nearest_miss(const AuthorizationBook& book,
+                                       const AuthorizationRequest& request,
+                                       const AuthorizationVerdict& verdict,
+                                       const MissEffort& effort = {});
 
 }  // namespace aquifer::model
