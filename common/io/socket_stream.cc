@@ -1,6 +1,7 @@
 #include "common/io/socket_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace aquifer::io {
 
@@ -32,9 +33,22 @@ std::size_t SocketStream::deliver(ByteView bytes) noexcept {
 }
 
 coro::Task<Result<Buffer>> SocketStream::read(std::size_t bytes_max, coro::CancelSource* cancel) {
+  if (put_back_ != nullptr) co_return take_put_back(bytes_max);
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(bytes_max, UINT32_MAX));
   auto received = co_await socket_.recv(most, Deadline::never(), cancel);
   co_return received;
+}
+
+void SocketStream::put_back(Buffer bytes) {
+  AQUIFER_ASSERT(put_back_ == nullptr && !bytes.empty());
+  put_back_ = std::make_unique<Buffer>(std::move(bytes));
+}
+
+Buffer SocketStream::take_put_back(std::size_t bytes_max) {
+  if (put_back_->size() <= bytes_max) return std::move(*std::exchange(put_back_, nullptr));
+  Buffer part = Buffer::copy_of(put_back_->view().first(bytes_max));
+  put_back_->consume(bytes_max);
+  return part;
 }
 
 Status SocketStream::shutdown_write() {

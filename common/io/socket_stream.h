@@ -5,6 +5,8 @@
 #include "common/io/chunk_queue.h"
 #include "common/io/socket.h"
 
+#include <memory>
+
 namespace aquifer::io {
 
 class SocketStream final : public ByteStream, DirectSink {
@@ -21,6 +23,10 @@ class SocketStream final : public ByteStream, DirectSink {
   [[nodiscard]] DirectSink* as_sink() noexcept override { return this; }
   std::size_t deliver(ByteView bytes) noexcept override;
 
+  /// Bytes that somebody read to look at: the next read() gives them before what comes later. Once
+  /// they are read it may be done again. Not empty.
+  void put_back(Buffer bytes);
+
   [[nodiscard]] Socket& socket() noexcept { return socket_; }
   /// Bytes given to write() that the kernel did not take yet: what a hand-over must carry on.
   [[nodiscard]] const ChunkQueue& unsent() const noexcept { return unsent_; }
@@ -30,8 +36,12 @@ class SocketStream final : public ByteStream, DirectSink {
   // we ever keep.
   static constexpr std::size_t kAllowance = 128 * 1024;
 
+  Buffer take_put_back(std::size_t bytes_max);
+
   Socket socket_;
   ChunkQueue unsent_;
+  // Null for nearly every connection, for ever.
+  std::unique_ptr<Buffer> put_back_;
 };
 
 }  // namespace aquifer::io

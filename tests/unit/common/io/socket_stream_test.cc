@@ -51,6 +51,32 @@ ON_BOTH_BACKENDS(
   run_on<B>(through, std::size_t{1000});
 }
 
+coro::Task<void> put_back_and_read_again(Loop& loop) {
+  FdPair pair = tcp_pair();
+  SocketStream stream(loop, std::move(pair.left));
+  Socket peer(loop, std::move(pair.right));
+  const std::vector<std::uint8_t> head = {1, 2, 3, 4, 5, 6, 7};
+  const std::vector<std::uint8_t> tail = {8, 9};
+  REQUIRE(peer.try_send(head).value() == head.size());
+  auto looked_at = co_await stream.socket().recv();
+  REQUIRE(looked_at.has_value());
+  stream.put_back(Buffer::copy_of(looked_at->view()));
+  REQUIRE(peer.try_send(tail).value() == tail.size());
+  std::vector<std::uint8_t> got;
+  while (got.size() < 9) {
+    const auto part = co_await stream.read(3, nullptr);
+    REQUIRE(part.has_value());
+    REQUIRE_FALSE(part->empty());
+    CHECK(part->size() <= 3);
+    got.insert(got.end(), part->view().begin(), part->view().end());
+  }
+  CHECK(got == std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+ON_BOTH_BACKENDS("bytes that were put back are read again, once, before those that came later") {
+  run_on<B>(put_back_and_read_again);
+}
+
 coro::Task<void> full_and_ended_by_the_peer(Loop& loop) {
   FdPair pair = tcp_pair();
   Socket full(loop, std::move(pair.left));
