@@ -130,6 +130,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::waypoints, "Gateway");
   refuse_duplicates(assembly, &FileObjects::authorization_policies, "AuthorizationPolicy");
   refuse_duplicates(assembly, &FileObjects::peer_authentications, "PeerAuthentication");
+  refuse_duplicates(assembly, &FileObjects::network_policies, "NetworkPolicy");
+  refuse_duplicates(assembly, &FileObjects::egress_policies, "EgressPolicy");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};
@@ -141,6 +143,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   add_policies(assembly);
   add_workloads(assembly);
   add_services(assembly);
+  add_network_policies(assembly);
+  add_egress_policies(assembly);
   if (findings != nullptr && !report.has_errors()) lint(assembly, *findings);
   return std::move(assembly.state);
 }

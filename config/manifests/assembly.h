@@ -54,5 +54,7 @@ struct Assembly {
 void add_policies(Assembly& assembly);
 void add_workloads(Assembly& assembly);
 void add_services(Assembly& assembly);
+void add_network_policies(Assembly& assembly);
+void add_egress_policies(Assembly& assembly);
 
 }  // namespace aquifer::manifests

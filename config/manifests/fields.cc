@@ -202,6 +202,20 @@ void Fields::finish() {
   }
 }
 
+bool Fields::finish_strictly() {
+  bool bad = false;
+  for (std::size_t i = 0; i < known_.size(); ++i) {
+    const YamlNode& key = *node_->children[2 * i];
+    const bool empty = is_null(node_->children[2 * i + 1]);
+    if (known_[i] && !empty) continue;
+    bad = true;
+    report(Severity::error, key.line, key.text,
+           known_[i] ? "has no value: write one, or leave the field out"
+                     : "no such field: look for a misspelling or a wrong indentation");
+  }
+  return bad;
+}
+
 void Fields::error(std::string_view name, std::string text) const {
   const YamlNode* value = node_ != nullptr && !name.empty() ? node_->find(name) : nullptr;
   report(Severity::error, value != nullptr ? value->line : line(), name, std::move(text));

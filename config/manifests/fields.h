@@ -82,6 +82,11 @@ class Fields {
   /// Warns about every field that was neither read nor ignored. Called last.
   void finish();
 
+  /// The same for kinds where a field that is not understood is a danger: an error for every field
+  /// that was neither read nor ignored, and for every one without a value. Returns whether there
+  /// was any.
+  bool finish_strictly();
+
   /// Reports about a field of this map, or about the map itself when `name` is empty.
   void error(std::string_view name, std::string text) const;
   void warn(std::string_view name, std::string text) const;

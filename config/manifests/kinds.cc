@@ -31,8 +31,8 @@ constexpr std::array kRows{
     Row{"security.istio.io", "AuthorizationPolicy", KindState::read},
     Row{"security.istio.io", "PeerAuthentication", KindState::read},
     Row{"security.istio.io", "RequestAuthentication", KindState::not_enforced},
-    Row{"networking.k8s.io", "NetworkPolicy", KindState::not_enforced},
-    Row{"aquifer.dev", "EgressPolicy", KindState::not_enforced},
+    Row{"networking.k8s.io", "NetworkPolicy", KindState::read},
+    Row{"aquifer.dev", "EgressPolicy", KindState::read},
 };
 
 }  // namespace

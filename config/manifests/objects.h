@@ -6,6 +6,8 @@
 #include "config/manifests/diagnostic.h"
 #include "config/manifests/fields.h"
 #include "config/model/authorization_policy.h"
+#include "config/manifests/network_objects.h"
+#include "config/model/egress_policy.h"
 #include "config/model/mesh_config.h"
 
 #include <cstdint>
@@ -153,6 +155,21 @@ struct PeerAuthenticationObject {
   std::map<std::uint16_t, MtlsMode> ports;
 };
 
+struct NetworkPolicyObject {
+  Metadata meta;
+  LabelSelector pods;
+  /// None: the policy says nothing about that direction.
+  std::optional<std::vector<NetworkRuleObject>> ingress;
+  std::optional<std::vector<NetworkRuleObject>> egress;
+};
+
+struct EgressPolicyObject {
+  Metadata meta;
+  StringMap selector;
+  /// All but whom it selects, which needs the mesh.
+  model::EgressPolicy policy;
+};
+
 /// An object whose kind is not read.
 struct OtherObject {
   std::string api_group;
@@ -172,6 +189,8 @@ struct FileObjects {
   std::vector<WaypointObject> waypoints;
   std::vector<AuthorizationPolicyObject> authorization_policies;
   std::vector<PeerAuthenticationObject> peer_authentications;
+  std::vector<NetworkPolicyObject> network_policies;
+  std::vector<EgressPolicyObject> egress_policies;
   std::vector<OtherObject> others;
   /// Objects of every kind.
   std::size_t objects = 0;

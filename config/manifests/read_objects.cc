@@ -105,6 +105,8 @@ void read_known(Fields& fields, const Header& header, const Origin& origin, File
   if (header.kind == "PeerAuthentication") {
     return read_peer_authentication(fields, std::move(meta), out);
   }
+  if (header.kind == "NetworkPolicy") return read_network_policy(fields, std::move(meta), out);
+  if (header.kind == "EgressPolicy") return read_egress_policy(fields, std::move(meta), out);
   return read_endpoint_slice(fields, std::move(meta), out);
 }
 

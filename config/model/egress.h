@@ -39,6 +39,8 @@ class EgressBook {
   EgressBook(std::vector<EgressPolicy> policies, WorkloadGroups groups, Backing backing);
 
   [[nodiscard]] bool empty() const noexcept { return policies_.empty(); }
+  /// Is any policy only there to be logged?
+  [[nodiscard]] bool has_dry_run() const noexcept { return has_dry_run_; }
   /// Sorted by namespace and name.
   [[nodiscard]] std::span<const EgressPolicy> policies() const noexcept { return policies_; }
   /// Those that select `source`, sorted by namespace and name. Costs what it finds.
@@ -57,6 +59,7 @@ class EgressBook {
   Positions for_mesh_;
   TextMap<Positions> for_namespace_;
   std::vector<Positions> for_group_;
+  bool has_dry_run_ = false;
 };
 
 using EgressBookPtr = std::shared_ptr<const EgressBook>;

@@ -13,6 +13,7 @@ EgressBook::EgressBook(std::vector<EgressPolicy> policies, WorkloadGroups groups
                     [](const EgressPolicy& policy) { return std::tie(policy.ns, policy.name); });
   for (std::uint32_t at = 0; at < policies_.size(); ++at) {
     const EgressPolicy& policy = policies_[at];
+    if (policy.enforcement == Enforcement::dry_run) has_dry_run_ = true;
     if (policy.group) {
       if (for_group_.size() <= *policy.group) for_group_.resize(*policy.group + 1);
       for_group_[*policy.group].push_back(at);
