@@ -5,12 +5,14 @@
 #include "common/base/address.h"
 #include "common/base/spiffe.h"
 #include "common/telemetry/connection_record.h"
+#include "config/model/egress.h"
 #include "config/model/service.h"
 #include "config/model/workload.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace aquifer::ztunnel {
 
@@ -23,17 +25,30 @@ struct End {
   std::shared_ptr<const SpiffeId> proven;
 };
 
-/// Everything the telemetry of a connection is made from.
+/// What an outbound connection's destination is called, beside its address.
+struct DestinationNames {
+  /// What the pod had resolved to the address when it dialled, newest first.
+  std::vector<model::HostName> hosts;
+  /// Of TLS, as far as somebody looked at it.
+  model::ServerName::State server_name_state = model::ServerName::State::not_looked_at;
+  std::string server_name;
+};
+
+/// Everything the telemetry of a connection is made from, and what policies judge it by.
 struct ConnectionFacts {
   telemetry::Direction direction = telemetry::Direction::outbound;
   SocketAddress source_address;
   SocketAddress destination_address;  ///< the next hop
   /// Inbound: the application's address, which policies compare. Outbound: what the pod dialled.
   SocketAddress wanted_address;
+  /// Outbound: the application's address that was chosen; through a waypoint, what the pod dialled.
+  SocketAddress endpoint_address;
   std::string hbone_address;  ///< `:authority`, empty without a tunnel
   End source;
   End destination;
   model::ServicePtr service;
+  /// Outbound; null when nothing is known.
+  std::shared_ptr<const DestinationNames> names;
 };
 
 /// Opens the record: counts, and logs at debug. Told how it ended, it writes the access-log line.

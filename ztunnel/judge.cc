@@ -9,7 +9,7 @@ std::optional<Refusal> judge_inbound(const model::Snapshot& snapshot, const mode
                                      const ConnectionFacts& facts) {
   const auto verdict = authorize_inbound(snapshot, local, facts);
   if (!verdict.allowed()) return authorization_refusal(verdict);
-  return std::nullopt;
+  return judge_network_ingress(snapshot, local, facts);
 }
 
 std::optional<Refusal> admit_inbound(const Worker& worker, const model::Snapshot& snapshot,
@@ -18,15 +18,10 @@ std::optional<Refusal> admit_inbound(const Worker& worker, const model::Snapshot
   const model::AuthorizationBook& book = *snapshot.books().authorization;
   const auto verdict = model::authorize(book, request);
   worker.node.policies.note(verdict, facts);
-  if (verdict.allowed()) return std::nullopt;
+  if (verdict.allowed()) return judge_network_ingress(snapshot, local, facts);
   Refusal refusal = authorization_refusal(verdict);
   refusal.detail = authorization_detail(book, request, verdict);
   return refusal;
-}
-
-std::optional<Refusal> judge_outbound(const model::Snapshot&, const model::Workload&,
-                                      const ConnectionFacts&) {
-  return std::nullopt;
 }
 
 }  // namespace aquifer::ztunnel

@@ -35,8 +35,18 @@ struct Refusal {
                                                    const model::Workload& local,
                                                    const ConnectionFacts& facts);
 
-/// A connection that the captured pod `local` opens, as far as can be told without its bytes. None:
-/// it is allowed.
+/// The part of it that Kubernetes' NetworkPolicies decide.
+[[nodiscard]] std::optional<Refusal> judge_network_ingress(const model::Snapshot& snapshot,
+                                                           const model::Workload& local,
+                                                           const ConnectionFacts& facts);
+
+/// Would a look at the client's TLS ClientHello change what judge_outbound() says? Asked once, when
+/// the connection opens; the answer goes into `facts.names`.
+[[nodiscard]] bool wants_server_name(const model::Snapshot& snapshot, const model::Workload& local,
+                                     const ConnectionFacts& facts);
+
+/// A connection that the captured pod `local` opens. None: it is allowed. Where a policy needs a
+/// server name that nobody looked at, it is not.
 [[nodiscard]] std::optional<Refusal> judge_outbound(const model::Snapshot& snapshot,
                                                     const model::Workload& local,
                                                     const ConnectionFacts& facts);

@@ -3,7 +3,10 @@
 #include "common/io/socket_stream.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/copy.h"
+#include "ztunnel/destination_names.h"
 #include "ztunnel/early_denial.h"
+#include "ztunnel/judge.h"
+#include "ztunnel/judge_outbound.h"
 
 #include <utility>
 
@@ -38,8 +41,18 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   }
   call.target = std::move(*target);
   call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+  call.facts.names = resolved_names(pod_, to->addr.ip);
   auto record = open_record(worker, call.facts);
   LiveConnection live(pod_.live, call.facts, record);
+  if (wants_server_name(*call.snapshot, *call.source, call.facts)) {
+    const bool open = co_await learn_server_name(pod_, client, call.facts);
+    if (!open) {
+      client.abort();
+      live.finish(CopyEnd::reset, worker.loop.now());
+      co_return;
+    }
+  }
+  log_dry_run(*call.snapshot, *call.source, call.facts);
   auto upstream = co_await connector_.connect(call, record);
   if (!upstream) {
     client.abort();

@@ -66,6 +66,7 @@ ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
   facts.direction = telemetry::Direction::outbound;
   facts.source_address = client;
   facts.wanted_address = wanted.addr;
+  facts.endpoint_address = target.upstream.addr;
   facts.source.workload = source;
   facts.destination.workload = target.workload;
   facts.service = target.service;
@@ -116,7 +117,9 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
                pod_.account.name, call.facts.destination_address.to_string(), failure.reason,
                tried.size() + 1);
     call.target = std::move(*next);
+    auto names = std::move(call.facts.names);
     call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+    call.facts.names = std::move(names);
     turn_record_to(record, failure.flag, call.facts);
   }
 }
