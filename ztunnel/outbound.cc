@@ -42,16 +42,14 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   call.target = std::move(*target);
   call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
   call.facts.names = resolved_names(pod_, to->addr.ip);
-  auto record = open_record(worker, call.facts);
-  LiveConnection live(pod_.live, call.facts, record);
   if (wants_server_name(*call.snapshot, *call.source, call.facts)) {
     const bool open = co_await learn_server_name(pod_, client, call.facts);
-    if (!open) {
-      client.abort();
-      live.finish(CopyEnd::reset, worker.loop.now());
-      co_return;
-    }
+    if (!open) co_return;  // gone before anything was decided
+    // Not listed yet, so nobody told this connection if policies changed while it waited.
+    call.snapshot = worker.snapshot;
   }
+  auto record = open_record(worker, call.facts);
+  LiveConnection live(pod_.live, call.facts, record);
   log_dry_run(*call.snapshot, *call.source, call.facts);
   auto upstream = co_await connector_.connect(call, record);
   if (!upstream) {
