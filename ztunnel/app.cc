@@ -73,7 +73,9 @@ App::App(const Settings& settings)
       traffic_(registry_),
       pod_metrics_(registry_),
       policies_(registry_, settings.policy_log_level),
-      node_{settings_, registry_, traffic_, pod_metrics_, policies_} {
+      dns_metrics_(registry_),
+      dns_servers_(settings.dns.upstream),
+      node_{settings_, registry_, traffic_, pod_metrics_, policies_, dns_metrics_} {
   telemetry::observe_process(registry_);
   telemetry::set_build(registry_, "ztunnel", settings_.version_tag);
 }
@@ -164,6 +166,7 @@ coro::Task<void> App::serve() {
     pods_changed_.notify();
   });
   for (const auto& worker : workers_) worker->set_snapshot(mesh_->snapshot());
+  tell_dns_servers();
   supervisor_->reconcile(*mesh_->snapshot());
   admin_->set_started();
 
@@ -227,8 +230,16 @@ coro::Task<void> App::check_pods() {
         co_await io::sleep_until(*loop_, loop_->after(PodSupervisor::kCheckInterval), cancel);
     if (!slept) co_return;
     supervisor_->check();
+    if (dns_servers_.poll()) tell_dns_servers();
     trim_memory_when_idle();
   }
+}
+
+void App::tell_dns_servers() {
+  if (!settings_.dns.capture) return;
+  const dns::ServersPtr& servers = dns_servers_.current();
+  log::info(kTarget, "DNS queries of pods are forwarded to: {}", dns::describe(*servers));
+  for (const auto& worker : workers_) worker->set_dns_servers(servers);
 }
 
 void App::trim_memory_when_idle() {

@@ -9,6 +9,7 @@
 #include "config/ca/cert_manager.h"
 #include "config/ca/embedded_ca.h"
 #include "ztunnel/admin_pages.h"
+#include "ztunnel/dns/servers_watch.h"
 #include "ztunnel/mesh_watch.h"
 #include "ztunnel/pod_supervisor.h"
 #include "ztunnel/policy_decisions.h"
@@ -39,6 +40,7 @@ class App {
   [[nodiscard]] coro::Task<void> tick_certificates();
   void on_mesh(const model::Store::Update& update);
   void trim_memory_when_idle();
+  void tell_dns_servers();
 
   /// As asked for, then with what the mesh says at start.
   Settings settings_;
@@ -46,6 +48,8 @@ class App {
   telemetry::TrafficMetrics traffic_;
   telemetry::PodMetrics pod_metrics_;
   PolicyDecisions policies_;
+  dns::Metrics dns_metrics_;
+  dns::ServersWatch dns_servers_;
   Node node_;
   io::Loop* loop_ = nullptr;
   std::unique_ptr<Signals> signals_;

@@ -75,6 +75,14 @@ std::expected<PodListeners, std::string> make_listeners(const io::NetworkNamespa
     made = make_all(Transparency::off);
   }
   if (!made) return std::unexpected(describe(made.error().first, made.error().second));
+  if (settings.dns.capture) {
+    auto dns = dns::make_sockets(pod, {.port = settings.dns.port,
+                                       .mark = settings.packet_mark,
+                                       .ipv6 = settings.ipv6,
+                                       .reuse_port = settings.port_reuse});
+    if (!dns) return std::unexpected(describe(settings.dns.port, dns.error()));
+    listeners.dns = std::move(*dns);
+  }
   return listeners;
 }
 

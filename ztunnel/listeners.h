@@ -1,13 +1,15 @@
-// The three listening sockets of a pod: made in the pod's namespace, handed to the pod's loop, and
+// The listening sockets of a pod: made in the pod's namespace, handed to the pod's loop, and
 // later turned away from without refusing anybody. Any thread.
 #pragma once
 
 #include "common/base/fd.h"
 #include "common/io/netns.h"
+#include "ztunnel/dns/sockets.h"
 #include "ztunnel/pod_context.h"
 #include "ztunnel/settings.h"
 
 #include <expected>
+#include <optional>
 #include <string>
 
 namespace aquifer::ztunnel {
@@ -16,11 +18,13 @@ struct PodListeners {
   Fd outbound;   // 15001
   Fd plaintext;  // 15006
   Fd hbone;      // 15008
+  /// Empty with ISTIO_META_DNS_CAPTURE=false.
+  std::optional<dns::Sockets> dns;
   /// Whether the namespace lets sockets take the client's address.
   Transparency transparent = Transparency::off;
 };
 
-/// All three or none; the text names the port and says what to do.
+/// All or none; the text names the port and says what to do.
 [[nodiscard]] std::expected<PodListeners, std::string> make_listeners(
     const io::NetworkNamespace& pod, const Settings& settings);
 

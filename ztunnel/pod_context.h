@@ -7,6 +7,8 @@
 #include "common/io/netns.h"
 #include "common/io/socket.h"
 #include "config/model/workload.h"
+#include "ztunnel/dns/host_cache.h"
+#include "ztunnel/dns/upstream.h"
 #include "ztunnel/live_connection.h"
 #include "ztunnel/pod_meter.h"
 #include "ztunnel/resolved_names.h"
@@ -27,6 +29,7 @@ struct PodContext {
         pod(std::move(workload)),
         space(std::move(netns)),
         transparent(transparency),
+        upstream_dns({w.loop, *space, w.node.settings.packet_mark, w.dns_servers}),
         flows(w.loop, w.journal),
         live(flows),
         meter(w.node.pods.resolve(pod->ns, pod->name, w.node.settings.node), account, live) {
@@ -41,6 +44,10 @@ struct PodContext {
   std::shared_ptr<const io::NetworkNamespace> space;
   Transparency transparent;
   io::Account account;
+  /// Asks DNS servers from inside the pod: for the pod's own queries, and with `hosts` for what the
+  /// proxy must know of a name itself (dns::resolve_host).
+  dns::Upstream upstream_dns;
+  dns::HostCache hosts;
   /// What the pod's DNS answers said, for policies that speak of host names.
   ResolvedNames resolved_names;
   /// What its connections did.

@@ -1,8 +1,10 @@
 #include "ztunnel/pod_proxy.h"
 
+#include "ztunnel/dns/name.h"
 #include "ztunnel/judge.h"
 #include "ztunnel/judge_authorization.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace aquifer::ztunnel {
@@ -14,6 +16,21 @@ constexpr auto kHandshakeGrace = std::chrono::milliseconds(500);
 // Other nodes learn of a release later than this one; until then they dial the tunnel's port.
 constexpr auto kReleaseHboneGrace = std::chrono::seconds(10);
 
+dns::Answering::Parts dns_parts(PodContext& context) {
+  const Settings& settings = context.worker.node.settings;
+  dns::DecideOptions options;
+  options.cluster_domain = dns::canonical_name(settings.cluster_domain);
+  options.preferred_namespace = settings.dns.preferred_namespace;
+  options.ipv6 = settings.ipv6 ? dns::Ipv6Answers::on : dns::Ipv6Answers::off;
+  return {.upstream = context.upstream_dns,
+          .mesh = context.worker.snapshot,
+          .pod = context.pod,
+          .metrics = context.worker.node.dns,
+          .random = context.worker.random,
+          .options = std::move(options),
+          .learn = {}};
+}
+
 }  // namespace
 
 PodProxy::PodProxy(Worker& worker, model::WorkloadPtr pod,
@@ -23,7 +40,10 @@ PodProxy::PodProxy(Worker& worker, model::WorkloadPtr pod,
       inbound_(context_),
       outbound_listener_(worker.loop, std::move(listeners.outbound)),
       plaintext_listener_(worker.loop, std::move(listeners.plaintext)),
-      hbone_listener_(worker.loop, std::move(listeners.hbone)) {}
+      hbone_listener_(worker.loop, std::move(listeners.hbone)) {
+  if (listeners.dns)
+    dns_ = std::make_unique<dns::Proxy>(dns_parts(context_), std::move(*listeners.dns));
+}
 
 coro::Task<void> PodProxy::run() {
   // From here on what the pod's coroutines do, and those they start, is its cost.
@@ -31,12 +51,17 @@ coro::Task<void> PodProxy::run() {
   accepting_.spawn(accept_loop(outbound_listener_, Kind::outbound));
   accepting_.spawn(accept_loop(plaintext_listener_, Kind::plaintext));
   accepting_.spawn(accept_loop(hbone_listener_, Kind::hbone));
+  if (dns_) serving_dns_.spawn(dns_->run());
   co_await accepting_.join();
   // No connection will come any more. Idle tunnels end now, the others with their last stream.
   inbound_.drain();
   outbound_.pool().drain();
   co_await context_.connections.join();
   co_await outbound_.pool().finish();
+  // Last: the kernel goes on translating a released pod's open DNS flows to us until the last rule
+  // is gone, and that waits for the connections.
+  if (dns_) dns_->stop();
+  co_await serving_dns_.join();
 }
 
 coro::Task<void> PodProxy::accept_loop(io::Listener& listener, Kind kind) {
@@ -84,9 +109,16 @@ void PodProxy::stop_all(Duration grace, Duration hbone_grace) {
        {&outbound_listener_, &plaintext_listener_, &hbone_listener_}) {
     steer_to_newest(listener->fd());
   }
+  if (dns_) std::ranges::for_each(dns_->listeners(), steer_to_newest);
   accepting_.spawn(stop_after(outbound_listener_, grace));
   accepting_.spawn(stop_after(plaintext_listener_, grace));
   accepting_.spawn(stop_after(hbone_listener_, hbone_grace));
+}
+
+coro::Task<void> PodProxy::stop_dns_after(Duration grace) {
+  io::Loop& loop = context_.worker.loop;
+  std::ignore = co_await io::sleep_until(loop, loop.after(grace), &serving_dns_.cancel_source());
+  dns_->stop();
 }
 
 void PodProxy::release() {
@@ -97,12 +129,15 @@ void PodProxy::drain() {
   // A released pod's listeners are closed without waiting for nodes that have not heard of it yet.
   if (stopping_) accepting_.cancel();
   stop_all(kHandshakeGrace, kHandshakeGrace);
+  if (dns_) serving_dns_.spawn(stop_dns_after(kHandshakeGrace));
   inbound_.drain();
 }
 
 void PodProxy::cut() {
   stop_all(Duration::zero(), Duration::zero());
   accepting_.cancel();
+  serving_dns_.cancel();
+  if (dns_) dns_->cut();
   inbound_.cut();
   outbound_.pool().cut();
   context_.connections.cancel();

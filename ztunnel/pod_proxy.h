@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/io/listener.h"
+#include "ztunnel/dns/proxy.h"
 #include "ztunnel/inbound.h"
 #include "ztunnel/listeners.h"
 #include "ztunnel/outbound.h"
@@ -46,6 +47,7 @@ class PodProxy {
   coro::Task<void> accept_loop(io::Listener& listener, Kind kind);
   coro::Task<void> stop_after(io::Listener& listener, Duration grace);
   void stop_all(Duration grace, Duration hbone_grace);
+  coro::Task<void> stop_dns_after(Duration grace);
 
   PodContext context_;
   Outbound outbound_;
@@ -53,8 +55,10 @@ class PodProxy {
   io::Listener outbound_listener_;
   io::Listener plaintext_listener_;
   io::Listener hbone_listener_;
+  std::unique_ptr<dns::Proxy> dns_;  // null without DNS capture
   bool stopping_ = false;
   coro::Scope accepting_;
+  coro::Scope serving_dns_;
 };
 
 }  // namespace aquifer::ztunnel

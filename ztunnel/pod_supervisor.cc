@@ -119,6 +119,8 @@ std::expected<void, std::string> PodSupervisor::ensure_capture() {
   CaptureOptions options;
   options.ipv6 = parts_.settings.ipv6 ? Ipv6Capture::on : Ipv6Capture::off;
   options.proxy_mark = parts_.settings.packet_mark;
+  options.dns = parts_.settings.dns.capture ? DnsCapture::on : DnsCapture::off;
+  options.dns_port = parts_.settings.dns.port;
   auto made = Capture::create(options);
   if (!made) return std::unexpected(made.error().reason);
   capture_.emplace(std::move(*made));

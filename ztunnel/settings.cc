@@ -148,6 +148,32 @@ void read_log(Reader& reader, const Environment& environment, log::LogOptions& o
     options.format = log::Format::json;
 }
 
+void read_dns(Reader& reader, const Environment& environment, DnsSettings& dns) {
+  // As the peer reads it: whatever is not "true" is off.
+  if (const auto value = environment("ISTIO_META_DNS_CAPTURE")) dns.capture = *value == "true";
+  reader.text("PREFERED_SERVICE_NAMESPACE", dns.preferred_namespace);
+  if (const auto value = environment("ISTIO_META_DNS_PROXY_ADDR")) {
+    // Pods are redirected to their own loopback: nothing else can be meant.
+    constexpr std::string_view kName = "localhost:";
+    const std::string address =
+        value->starts_with(kName) ? "127.0.0.1:" + value->substr(kName.size()) : *value;
+    const auto parsed = SocketAddress::parse(address);
+    if (parsed && parsed->ip.is_loopback() && parsed->port != 0) {
+      dns.port = parsed->port;
+    } else {
+      reader.complain("ISTIO_META_DNS_PROXY_ADDR", *value, "write localhost:PORT");
+    }
+  }
+  if (const auto value = environment("AQUIFER_DNS_UPSTREAM")) {
+    if (auto servers = dns::parse_servers(*value)) {
+      dns.upstream = std::move(*servers);
+    } else {
+      reader.complain("AQUIFER_DNS_UPSTREAM", *value,
+                      "write one to three servers as IP or IP:PORT, with commas between them");
+    }
+  }
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -233,6 +259,7 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   read_compliance(reader, environment, settings.key_exchange);
   settings.warnings = unread_variables(environment);
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
+  read_dns(reader, environment, settings.dns);
   read_workers(reader, environment, settings.workers);
   read_log(reader, environment, settings.log);
   bool policies_at_info = false;

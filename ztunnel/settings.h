@@ -10,6 +10,7 @@
 #include "common/io/socket_options.h"
 #include "common/tls/context.h"
 #include "ztunnel/capture/constants.h"
+#include "ztunnel/dns/resolv_conf.h"
 
 #include <chrono>
 #include <cstdint>
@@ -24,6 +25,15 @@ namespace aquifer::ztunnel {
 
 /// ENABLE_ORIG_SRC: is the client's address kept towards the application?
 enum class OriginalSource : std::uint8_t { automatic, required, off };
+
+/// The DNS proxy in each captured pod.
+struct DnsSettings {
+  bool capture = true;         ///< ISTIO_META_DNS_CAPTURE
+  std::uint16_t port = 15053;  ///< ISTIO_META_DNS_PROXY_ADDR, on the pod's loopback
+  /// AQUIFER_DNS_UPSTREAM: asked instead of the servers in /etc/resolv.conf.
+  std::optional<dns::Servers> upstream;
+  std::string preferred_namespace;  ///< PREFERED_SERVICE_NAMESPACE
+};
 
 struct Settings {
   std::string mesh_path;  ///< --mesh
@@ -51,6 +61,7 @@ struct Settings {
   std::uint16_t stats_port = 15020;  ///< MeshConfig defaultConfig.statsPort, at start
   std::uint16_t readiness_port = 15021;
   std::string version_tag;  ///< ISTIO_META_ISTIO_VERSION
+  DnsSettings dns;
   log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
   /// What was set and has no effect, to be said at start.
   std::vector<std::string> warnings;

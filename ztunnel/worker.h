@@ -9,6 +9,8 @@
 #include "config/model/avoided_endpoints.h"
 #include "config/model/snapshot.h"
 #include "ztunnel/flow_journal.h"
+#include "ztunnel/dns/dns_metrics.h"
+#include "ztunnel/dns/upstream.h"
 #include "ztunnel/settings.h"
 
 #include <random>
@@ -24,6 +26,7 @@ struct Node {
   telemetry::TrafficMetrics& traffic;
   telemetry::PodMetrics& pods;
   PolicyDecisions& policies;
+  dns::Metrics& dns;
 };
 
 struct Worker {
@@ -35,6 +38,8 @@ struct Worker {
   /// Never null. A connection takes it once, decides with it, and does not mix two.
   model::SnapshotPtr snapshot = std::make_shared<const model::Snapshot>();
   ca::LoopCerts certs;
+  /// Never null: whom the pods' DNS queries are forwarded to.
+  dns::ServersPtr dns_servers = std::make_shared<const dns::Servers>();
   std::mt19937_64 random;
   /// What this loop's connections learned of endpoints that fail.
   model::AvoidedEndpoints avoided;

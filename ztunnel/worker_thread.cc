@@ -73,6 +73,12 @@ void WorkerThread::apply(ca::CertUpdate update) {
   loop_->post([side = side_, update = std::move(update)] { side->worker.certs.apply(update); });
 }
 
+void WorkerThread::set_dns_servers(dns::ServersPtr servers) {
+  loop_->post([side = side_, servers = std::move(servers)]() mutable {
+    side->worker.dns_servers = std::move(servers);
+  });
+}
+
 void WorkerThread::add_pod(ProxyId id, model::WorkloadPtr pod,
                            std::shared_ptr<const io::NetworkNamespace> space,
                            PodListeners listeners, std::function<void()> ended) {

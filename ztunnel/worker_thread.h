@@ -30,6 +30,7 @@ class WorkerThread {
   // From the control thread; each takes effect soon, in the order of the calls.
   void set_snapshot(model::SnapshotPtr snapshot);
   void apply(ca::CertUpdate update);
+  void set_dns_servers(dns::ServersPtr servers);
   /// `ended` is called on the loop's thread when the proxy's last connection is gone.
   void add_pod(ProxyId id, model::WorkloadPtr pod,
                std::shared_ptr<const io::NetworkNamespace> space, PodListeners listeners,

@@ -194,6 +194,11 @@ void Registry::observe(MetricInfo metric, Labels labels, std::function<std::int6
   observed_.push_back({std::move(series), std::move(read)});
 }
 
+void Registry::add_renderer(std::function<void(std::string& out, MonoTime now)> render_more) {
+  std::lock_guard lock(mutex_);
+  renderers_.push_back(std::move(render_more));
+}
+
 std::string Registry::render(MonoTime now) {
   std::lock_guard lock(mutex_);
   for (const Observed& observed : observed_) {
@@ -201,6 +206,7 @@ std::string Registry::render(MonoTime now) {
   }
   std::string out;
   for (const auto& group : groups_) group->render(out, now);
+  for (const auto& render_more : renderers_) render_more(out, now);
   out.append("# EOF\n");
   return out;
 }

@@ -183,6 +183,10 @@ class Registry {
   [[nodiscard]] MetricGroup& group(std::vector<MetricInfo> metrics, std::string overflow_labels,
                                    GroupLimits limits);
 
+  /// Text of another form (histograms), appended behind the rest at each scrape until the registry
+  /// ends.
+  void add_renderer(std::function<void(std::string& out, MonoTime now)> render);
+
   /// The whole in OpenMetrics text, as the peer prints it.
   [[nodiscard]] std::string render(MonoTime now);
 
@@ -198,6 +202,7 @@ class Registry {
       groups_;  // in order of registration, which is the order of the text
   std::unordered_map<std::string, MetricGroup*> by_name_;
   std::vector<Observed> observed_;
+  std::vector<std::function<void(std::string&, MonoTime)>> renderers_;
 };
 
 /// The Content-Type of render()'s text, by what the scraper's Accept header lists.

@@ -30,6 +30,8 @@ GROUPS: dict[str, list[str]] = {
     "e2e": [
         "redis-server", "redis-tools", "postgresql", "postgresql-contrib", "openssh-server", "openssh-client",
         "netcat-openbsd",
+        # A DNS server that signs, a client, and the resolver of the other C library.
+        "knot", "bind9-dnsutils", "musl-tools",
     ],
     "bench": ["haproxy", "linux-perf"],
 }

@@ -48,11 +48,11 @@ RulePlan Capture::wanted(CapturePhase phase, const Reading& reading) const {
   // While draining, translations live in whichever variant made them.
   if (phase == CapturePhase::draining) {
     return plan_rules(reading.rules.has_own_chains() ? phase : CapturePhase::absent, reading.family,
-                      options_.dns, options_.proxy_mark);
+                      options_.dns, options_.proxy_mark, options_.dns_port);
   }
   const bool used = reading.tools == &tools_.front() && captures(reading.family);
   return plan_rules(used ? phase : CapturePhase::absent, reading.family, options_.dns,
-                    options_.proxy_mark);
+                    options_.proxy_mark, options_.dns_port);
 }
 
 std::optional<std::string> Capture::rules_difference(CapturePhase phase,

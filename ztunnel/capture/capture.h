@@ -33,6 +33,8 @@ struct CaptureOptions {
   DnsCapture dns = DnsCapture::off;
   /// What the proxy's own sockets carry (PACKET_MARK).
   std::uint32_t proxy_mark = kProxyMark;
+  /// Where captured queries are sent to, on the pod's loopback.
+  std::uint16_t dns_port = kDnsPort;
   /// Automatic: the first of the node's iptables that passes the self-test, its own default first.
   VariantChoice variant = VariantChoice::automatic;
 };

@@ -85,15 +85,15 @@ std::vector<std::string> inbound_redirects(const Words& words, std::uint32_t pro
 }
 
 std::vector<std::string> outbound_redirects(const Words& words, DnsCapture dns,
-                                            std::uint32_t proxy_mark) {
+                                            std::uint32_t proxy_mark, std::uint16_t dns_port) {
   std::vector<std::string> rules;
   // Answers to probes.
   rules.push_back(fmt::format("-d {} -p tcp -j RETURN", words.probe_source));
   if (dns == DnsCapture::on) {
     rules.push_back(fmt::format("! -o lo -p udp -m udp --dport 53 {} {}", unmarked(proxy_mark),
-                                redirect_to(kDnsPort)));
+                                redirect_to(dns_port)));
     rules.push_back(fmt::format("! -d {} -p tcp -m tcp --dport 53 {} {} {}", words.loopback,
-                                kFirstPacketOnly, unmarked(proxy_mark), redirect_to(kDnsPort)));
+                                kFirstPacketOnly, unmarked(proxy_mark), redirect_to(dns_port)));
   }
   // Answers on the return path above.
   rules.push_back(fmt::format("-p tcp {} -j RETURN", marked(kReturnMark)));
@@ -113,7 +113,8 @@ std::vector<std::string> translation_keeper() {
 
 }  // namespace
 
-RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns, std::uint32_t proxy_mark) {
+RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns, std::uint32_t proxy_mark,
+                    std::uint16_t dns_port) {
   RulePlan plan;
   if (phase == CapturePhase::absent) return plan;
   add_return_path(plan, proxy_mark);
@@ -124,7 +125,8 @@ RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns, std::uint
   const Words words = words_for(family);
   if (dns == DnsCapture::on) add_dns_zones(plan, proxy_mark);
   plan.push_back({"nat", "PREROUTING", kPreroutingChain, inbound_redirects(words, proxy_mark)});
-  plan.push_back({"nat", "OUTPUT", kOutputChain, outbound_redirects(words, dns, proxy_mark)});
+  plan.push_back(
+      {"nat", "OUTPUT", kOutputChain, outbound_redirects(words, dns, proxy_mark, dns_port)});
   return plan;
 }
 

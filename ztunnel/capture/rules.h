@@ -39,9 +39,11 @@ struct ChainPlan {
 /// comes before the redirects. Empty for CapturePhase::absent.
 using RulePlan = std::vector<ChainPlan>;
 
-/// `proxy_mark`: what the proxy's own sockets carry.
+/// `proxy_mark`: what the proxy's own sockets carry. `dns_port`: where the proxy is asked, with
+/// DnsCapture::on.
 [[nodiscard]] RulePlan plan_rules(CapturePhase phase, Family family, DnsCapture dns,
-                                  std::uint32_t proxy_mark = kProxyMark);
+                                  std::uint32_t proxy_mark = kProxyMark,
+                                  std::uint16_t dns_port = kDnsPort);
 
 [[nodiscard]] std::string_view name_of(Family family) noexcept;
 [[nodiscard]] std::string_view name_of(CapturePhase phase) noexcept;

@@ -124,6 +124,7 @@ std::optional<OwnAnswer> decide(const model::Snapshot& mesh, const model::Worklo
 
   const Service& service = *match->record->service;
   answer.service = model::service_key(service.ns, service.hostname);
+  answer.host = match->candidate->host;
   if (withheld(question.type, asker)) return answer;
   answer.addresses = service.vips.empty() ? endpoint_addresses(mesh, *match->record, question.type)
                                           : service_addresses(service, asker, question.type);

@@ -20,6 +20,8 @@ struct OwnAnswer {
   std::string alias_of;
   /// All of the asked family.
   std::vector<IpAddress> addresses;
+  /// The full name that the asked one is short for.
+  std::string host;
   /// What the answer was made from, for the log: NAMESPACE/HOSTNAME.
   std::string service;
 };

@@ -1,0 +1,116 @@
+#include "ztunnel/dns/answering.h"
+
+#include "common/base/assert.h"
+#include "ztunnel/dns/own_answer.h"
+#include "ztunnel/dns/query_log.h"
+#include "ztunnel/dns/upstream_answer.h"
+
+#include <string>
+#include <utility>
+
+namespace aquifer::ztunnel::dns {
+namespace {
+
+// A zone transfer is many messages to one query; a pod's resolver has no zones to give.
+bool is_transfer(const Query& query, Transport transport) {
+  return transport == Transport::tcp && query.question &&
+         (query.question->type == RecordType::axfr || query.question->type == RecordType::ixfr);
+}
+
+}  // namespace
+
+std::optional<Message> Answering::at_once(const Arrival& arrival) {
+  const auto query = parse_query(arrival.bytes);
+  if (!query) {
+    if (query.error() == QueryFault::not_a_query) return Message();
+    return encode_failure(arrival.bytes, Rcode::form_err);
+  }
+  metrics_of(*query, arrival.transport).requests.add();
+  if (is_transfer(*query, arrival.transport))
+    return refuse(arrival, *query, Rcode::refused, "zone transfers are not forwarded");
+  if (!query->is_ordinary()) return std::nullopt;
+  const auto own =
+      decide(*parts_.mesh, parts_.pod.get(), *query->question, parts_.options, parts_.random());
+  if (!own) return std::nullopt;
+  if (query->edns && query->edns->version != 0)
+    return refuse(arrival, *query, Rcode::bad_vers, "an unknown version of EDNS");
+  return answer(arrival, *query, *own);
+}
+
+Message Answering::answer(const Arrival& arrival, const Query& query, const OwnAnswer& own) {
+  const std::size_t bytes_max =
+      arrival.transport == Transport::udp ? query.udp_bytes_max() : kMessageBytesMax;
+  Message response = encode_answer(arrival.bytes, query, own, bytes_max);
+  learn_own(query, own);
+  log(arrival, query, response, own.service, {});
+  return response;
+}
+
+Message Answering::refuse(const Arrival& arrival, const Query& query, Rcode rcode,
+                          std::string_view why) {
+  Message response = encode_failure(arrival.bytes, rcode);
+  log(arrival, query, response, {}, why);
+  return response;
+}
+
+coro::Task<Message> Answering::by_upstream(Arrival arrival, coro::CancelSource* cancel) {
+  const auto query = parse_query(arrival.bytes);
+  AQUIFER_ASSERT(query.has_value());  // at_once() has seen it
+  QueryMetrics metrics = metrics_of(*query, arrival.transport);
+  metrics.upstream_requests.add();
+  const MonoTime begun = loop().now();
+  Message bytes = arrival.bytes;
+  auto response =
+      co_await parts_.upstream.ask(arrival.transport, std::move(bytes), Deadline::never(), cancel);
+  if (response) {
+    metrics.upstream_duration.observe(loop().now() - begun);
+    learn_forwarded(*query, *response);
+    log(arrival, *query, *response, {}, {});
+    co_return std::move(*response);
+  }
+  if (response.error().code == Errc::cancelled) co_return Message();
+  metrics.upstream_failures.add();
+  const std::string why = response.error().message();
+  Message refused = refuse(arrival, *query, Rcode::serv_fail, why);
+  co_return std::move(refused);
+}
+
+QueryMetrics& Answering::metrics_of(const Query& query, Transport transport) {
+  const RecordType type = query.question ? query.question->type : RecordType{};
+  return metrics_.of(type, transport, {parts_.pod->canonical_name, parts_.pod->canonical_revision});
+}
+
+void Answering::learn_own(const Query& query, const OwnAnswer& own) const {
+  if (!parts_.learn) return;
+  const Duration ttl = std::chrono::seconds(kOwnTtlSeconds);
+  for (const IpAddress& address : own.addresses) {
+    // Both what was asked and what it is short for: a policy says the one or the other.
+    parts_.learn(query.question->name, address, ttl);
+    if (own.host != query.question->name) parts_.learn(own.host, address, ttl);
+  }
+}
+
+void Answering::learn_forwarded(const Query& query, ByteView response) const {
+  if (!parts_.learn || !query.is_ordinary()) return;
+  const bool addresses =
+      query.question->type == RecordType::a || query.question->type == RecordType::aaaa;
+  if (!addresses || rcode_of(response) != Rcode::no_error) return;
+  const ResolvedAddresses found = resolved_addresses(response);
+  const Duration ttl = std::chrono::seconds(found.ttl_seconds);
+  for (const IpAddress& address : found.addresses) parts_.learn(query.question->name, address, ttl);
+}
+
+void Answering::log(const Arrival& arrival, const Query& query, ByteView response,
+                    std::string_view service, std::string_view error) const {
+  if (!query_log_enabled()) return;
+  log_query({.client = arrival.client,
+             .pod = *parts_.pod,
+             .query = query,
+             .transport = arrival.transport,
+             .response = response,
+             .service = service,
+             .error = error,
+             .took = loop().now() - arrival.at});
+}
+
+}  // namespace aquifer::ztunnel::dns
