@@ -110,7 +110,7 @@ std::string pod_uid(const LoadOptions& options, std::string_view ns, std::string
 }
 
 model::FullState assemble(std::span<const FileObjects* const> files, const LoadOptions& options,
-                          Report& report, Report* findings) {
+                          Report& report, std::vector<Finding>* findings) {
   Assembly assembly{.files = files,
                     .options = options,
                     .report = report,
@@ -145,7 +145,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   add_services(assembly);
   add_network_policies(assembly);
   add_egress_policies(assembly);
-  if (findings != nullptr && !report.has_errors()) lint(assembly, *findings);
+  if (findings != nullptr && !report.has_errors()) *findings = lint(assembly);
   return std::move(assembly.state);
 }
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "config/manifests/diagnostic.h"
+#include "config/manifests/lint/locate.h"
 #include "config/manifests/mesh_source.h"
 #include "config/manifests/objects.h"
 #include "config/model/store.h"
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace aquifer::manifests {
 
@@ -16,6 +18,6 @@ namespace aquifer::manifests {
 /// `findings`, what may be said and still bites (lint/lint.h) is looked for, too, and told there.
 [[nodiscard]] model::FullState assemble(std::span<const FileObjects* const> files,
                                         const LoadOptions& options, Report& report,
-                                        Report* findings = nullptr);
+                                        std::vector<Finding>* findings = nullptr);
 
 }  // namespace aquifer::manifests

@@ -65,13 +65,6 @@ bool Fields::has(std::string_view name) const noexcept {
   return node_ != nullptr && !is_null(node_->find(name));
 }
 
-std::uint32_t Fields::line_of(std::string_view name) const noexcept {
-  if (!has(name)) return 0;
-  for (std::size_t i = 0;; i += 2) {
-    if (node_->children[i]->text == name) return node_->children[i]->line + context_.line_offset;
-  }
-}
-
 const YamlNode* Fields::take(std::string_view name) {
   if (node_ == nullptr) return nullptr;
   for (std::size_t i = 0; i < known_.size(); ++i) {
@@ -164,17 +157,6 @@ StringMap Fields::text_map(std::string_view name) {
       continue;
     }
     result.emplace(key.text, item.text);
-  }
-  return result;
-}
-
-LineMap Fields::lines_of(std::string_view name) const {
-  LineMap result;
-  const YamlNode* value = node_ != nullptr ? node_->find(name) : nullptr;
-  if (value == nullptr || value->kind != YamlKind::map) return result;
-  for (std::size_t i = 0; i + 1 < value->children.size(); i += 2) {
-    const YamlNode& key = *value->children[i];
-    result.emplace(key.text, key.line + context_.line_offset);
   }
   return result;
 }

@@ -16,8 +16,6 @@
 namespace aquifer::manifests {
 
 using StringMap = std::map<std::string, std::string, std::less<>>;
-/// Where the entries of a map stand, by key.
-using LineMap = std::map<std::string, std::uint32_t, std::less<>>;
 
 /// Which object is being read, for its diagnostics. The report must outlive it.
 struct ObjectContext {
@@ -47,8 +45,6 @@ class Fields {
   [[nodiscard]] bool present() const noexcept { return node_ != nullptr; }
   [[nodiscard]] std::uint32_t line() const noexcept;
   [[nodiscard]] bool has(std::string_view name) const noexcept;
-  /// The line of a field's name in its file; 0 when it is missing or null.
-  [[nodiscard]] std::uint32_t line_of(std::string_view name) const noexcept;
 
   // Each reader marks its field as known. A missing or null field gives nothing; a mistyped one is
   // reported and gives nothing.
@@ -62,8 +58,6 @@ class Fields {
   [[nodiscard]] std::optional<std::uint16_t> port(std::string_view name);
   [[nodiscard]] std::vector<TextItem> texts(std::string_view name);
   [[nodiscard]] StringMap text_map(std::string_view name);
-  /// The lines of the keys of a map that text_map() reads.
-  [[nodiscard]] LineMap lines_of(std::string_view name) const;
   /// Calls `use(Fields&)` for each map of a sequence.
   template <typename Use>
   void each(std::string_view name, Use&& use) {

@@ -2,6 +2,7 @@
 
 #include "config/manifests/assemble.h"
 #include "config/manifests/limits.h"
+#include "config/manifests/lint/locate.h"
 #include "config/manifests/read_objects.h"
 
 #include <fmt/format.h>
@@ -87,6 +88,15 @@ std::size_t count_objects(const std::vector<const FileObjects*>& files) {
   std::size_t count = 0;
   for (const FileObjects* file : files) count += file->objects;
   return count;
+}
+
+// Findings know their objects; where in them, their files say once more.
+void locate_all(std::vector<Finding>& findings) {
+  std::map<std::string, std::vector<Finding*>> by_file;
+  for (Finding& finding : findings) by_file[finding.diagnostic.file].push_back(&finding);
+  for (auto& [file, of_file] : by_file) {
+    if (const auto content = read_file(file)) locate(of_file, content->text);
+  }
 }
 
 // The signs of a file whose writer was interrupted, or is not finished, although what is there so
@@ -184,14 +194,15 @@ LoadResult MeshSource::load() {
 
 CheckedMesh MeshSource::check() {
   Report report;
-  Report findings;
+  std::vector<Finding> findings;
   const std::vector<const FileObjects*> objects = read_all(report);
   (void)assemble(objects, options_, report, &findings);
   CheckedMesh mesh;
   mesh.files = objects.size();
   mesh.objects = count_objects(objects);
   mesh.refused = report.has_errors();
-  report.append(findings);
+  locate_all(findings);
+  for (Finding& finding : findings) report.add(std::move(finding.diagnostic));
   mesh.diagnostics = report.take();
   return mesh;
 }

@@ -35,9 +35,6 @@ struct Metadata {
   StringMap labels;
   /// Only those that are read somewhere: dumps carry whole manifests in annotations.
   StringMap annotations;
-  /// Where the labels and annotations stand that steer the mesh, and those that look as if they
-  /// were meant to.
-  LineMap lines;
   /// The owner that controls the object, if any.
   std::string owner_kind;
   std::string owner_name;
@@ -89,7 +86,6 @@ struct ServiceObject {
   bool headless = false;
   std::vector<ServicePortObject> ports;
   StringMap selector;
-  std::uint32_t selector_line = 0;
   bool publish_not_ready = false;
   std::string traffic_distribution;
   std::string internal_traffic_policy;

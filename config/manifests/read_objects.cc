@@ -29,13 +29,6 @@ bool annotation_counts(std::string_view name) {
          name == "sidecar.istio.io/status";
 }
 
-// Most labels are for people and selectors; only of the others is it worth keeping where they
-// stand.
-bool line_counts(std::string_view name) {
-  return name.contains("istio") || name.contains("waypoint") || name.contains("gateway-name") ||
-         name.contains("dataplane");
-}
-
 bool is_cluster_scoped(std::string_view kind) {
   return kind == "Namespace";
 }
@@ -71,9 +64,6 @@ Metadata read_metadata(Fields& object, const Header& header, const Origin& origi
   meta.labels = fields.text_map("labels");
   meta.annotations = fields.text_map("annotations");
   std::erase_if(meta.annotations, [](const auto& item) { return !annotation_counts(item.first); });
-  meta.lines = fields.lines_of("labels");
-  meta.lines.merge(fields.lines_of("annotations"));
-  std::erase_if(meta.lines, [](const auto& item) { return !line_counts(item.first); });
   meta.deleting = fields.has("deletionTimestamp");
   fields.each("ownerReferences", [&](Fields& owner) {
     if (!owner.boolean("controller").value_or(false)) return;

@@ -85,7 +85,6 @@ void read_service_spec(Fields& spec, ServiceObject& service) {
     add_service_address(spec, "clusterIPs", item, service);
   spec.each("ports", [&](Fields& port) { read_service_port(port, service); });
   service.selector = spec.text_map("selector");
-  service.selector_line = spec.line_of("selector");
   service.publish_not_ready = spec.boolean("publishNotReadyAddresses").value_or(false);
   service.traffic_distribution = spec.text_or("trafficDistribution", "");
   service.internal_traffic_policy = spec.text_or("internalTrafficPolicy", "Cluster");

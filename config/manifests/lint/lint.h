@@ -4,40 +4,63 @@
 
 #include "config/manifests/assembly.h"
 #include "config/manifests/diagnostic.h"
+#include "config/manifests/lint/locate.h"
+#include "config/manifests/lint/pod_index.h"
 
-#include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace aquifer::manifests {
 
-/// Where inside an object: a field, and its line when that is known (else the object's own).
+/// Where inside an object: a field, such as "spec.selector", and the text there that is meant.
 struct Place {
   std::string field;
-  std::uint32_t line = 0;
+  std::string value;
 };
 
-/// Puts findings into a report. An error is what cannot do what it says, or cuts traffic off; a
-/// warning is what is rarely meant. Neither keeps a proxy from loading the mesh.
+/// Collects what is found. An error is what cannot do what it says, or cuts traffic off; a warning
+/// is what is rarely meant. Neither keeps a proxy from loading the mesh.
 class Findings {
  public:
-  explicit Findings(Report& report) : report_(report) {}
   void error(std::string_view kind, const Metadata& meta, const Place& place, std::string text);
   void warn(std::string_view kind, const Metadata& meta, const Place& place, std::string text);
+  /// With the lines of their objects.
+  [[nodiscard]] std::vector<Finding> take() { return std::exchange(findings_, {}); }
 
  private:
   void add(Severity severity, std::string_view kind, const Metadata& meta, const Place& place,
            std::string text);
-  Report& report_;
+  std::vector<Finding> findings_;
+};
+
+/// A mesh as lints look at it. `assembly`, assembled without errors, outlives it.
+struct LintMesh {
+  explicit LintMesh(const Assembly& mesh);
+
+  const Assembly& assembly;
+  PodIndex pods;
+
+  /// Does the namespace's policy hold for the whole mesh?
+  [[nodiscard]] bool is_root(std::string_view ns) const;
+  /// The pods that an Istio policy of this namespace and with this selector holds for.
+  [[nodiscard]] PodIndex::Pods selected(std::string_view ns, const StringMap& selector) const;
+  /// Is the pod in the mesh, so that a proxy stands before it?
+  [[nodiscard]] bool is_captured(const PodObject& pod) const;
+
+ private:
+  std::unordered_set<std::string> captured_;
 };
 
 /// All lints on a mesh that was assembled without errors.
-void lint(const Assembly& assembly, Report& report);
+[[nodiscard]] std::vector<Finding> lint(const Assembly& assembly);
 
 // The lints, each in a file of its own name.
-void lint_labels(const Assembly& assembly, Findings& findings);
-void lint_pods(const Assembly& assembly, Findings& findings);
-void lint_services(const Assembly& assembly, Findings& findings);
-void lint_waypoints(const Assembly& assembly, Findings& findings);
+void lint_labels(const LintMesh& mesh, Findings& findings);
+void lint_pods(const LintMesh& mesh, Findings& findings);
+void lint_services(const LintMesh& mesh, Findings& findings);
+void lint_waypoints(const LintMesh& mesh, Findings& findings);
 
 }  // namespace aquifer::manifests

@@ -126,8 +126,7 @@ class LabelLint {
   }
 
   void say(const Metadata& meta, std::string_view field, std::string_view name, std::string text) {
-    const auto line = meta.lines.find(name);
-    findings_.warn(kind_, meta, {std::string(field), line == meta.lines.end() ? 0 : line->second},
+    findings_.warn(kind_, meta, {std::string(field), std::string(name)},
                    fmt::format("{}: {}", name, text));
   }
 
@@ -144,7 +143,8 @@ void look_at_all(const Assembly& assembly, std::vector<Object> FileObjects::* ki
 
 }  // namespace
 
-void lint_labels(const Assembly& assembly, Findings& findings) {
+void lint_labels(const LintMesh& mesh, Findings& findings) {
+  const Assembly& assembly = mesh.assembly;
   look_at_all(assembly, &FileObjects::namespaces, {findings, "Namespace", kNamespace});
   look_at_all(assembly, &FileObjects::pods, {findings, "Pod", kPod});
   look_at_all(assembly, &FileObjects::services, {findings, "Service", kService});

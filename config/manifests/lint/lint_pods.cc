@@ -17,11 +17,6 @@ bool is_label(const Metadata& meta, std::string_view name, std::string_view valu
   return found != nullptr && *found == value;
 }
 
-std::uint32_t line_of(const Metadata& meta, std::string_view name) {
-  const auto at = meta.lines.find(name);
-  return at == meta.lines.end() ? 0 : at->second;
-}
-
 const NamespaceObject* namespace_of(const Assembly& assembly, const Metadata& meta) {
   const auto at = assembly.namespaces.find(meta.ns);
   return at == assembly.namespaces.end() ? nullptr : at->second;
@@ -39,7 +34,7 @@ void look_at_sidecar(const PodObject& pod, const NamespaceObject* ns, Findings& 
   // A dump says itself what became of the pod.
   if (pod.meta.annotation("ambient.istio.io/redirection") != nullptr) return;
   findings.warn(
-      "Pod", pod.meta, {"metadata.annotations", line_of(pod.meta, kStatus)},
+      "Pod", pod.meta, {"metadata.annotations", std::string(kStatus)},
       fmt::format("{}: the pod has a sidecar and so stays out of the ambient mesh that {} "
                   "asks for: make it again without the sidecar, or label it {}: none",
                   kStatus, pod.meta.label(kMode) != nullptr ? "its own label" : "its namespace",
@@ -49,7 +44,7 @@ void look_at_sidecar(const PodObject& pod, const NamespaceObject* ns, Findings& 
 void look_at_host_network(const PodObject& pod, Findings& findings) {
   if (!pod.host_network || !is_label(pod.meta, kMode, "ambient")) return;
   findings.warn(
-      "Pod", pod.meta, {"metadata.labels", line_of(pod.meta, kMode)},
+      "Pod", pod.meta, {"metadata.labels", std::string(kMode)},
       fmt::format("{}: has no effect on a pod of the host's network, whose traffic is never "
                   "captured: take the label or hostNetwork away",
                   kMode));
@@ -61,7 +56,7 @@ void look_at_waypoint_pod(const Assembly& assembly, const PodObject& pod, const 
   if (gateway == nullptr || is_enrolled(pod, ns) == model::Capture::no) return;
   if (!assembly.waypoints.contains(fmt::format("{}/{}", pod.meta.ns, *gateway))) return;
   findings.warn("Pod", pod.meta,
-                {"metadata.labels", line_of(pod.meta, "gateway.networking.k8s.io/gateway-name")},
+                {"metadata.labels", std::string("gateway.networking.k8s.io/gateway-name")},
                 fmt::format("{}: this pod is the proxy of Gateway {} and its own traffic would be "
                             "captured once more: label it {}: none",
                             kMode, *gateway, kMode));
@@ -83,7 +78,7 @@ void look_at_namespaces(const Assembly& assembly, Findings& findings) {
     // "default" is there in every cluster and needs no object.
     if (!near && name == "default") continue;
     findings.warn(
-        "Pod", pod->meta, {"metadata.namespace", 0},
+        "Pod", pod->meta, {"metadata.namespace", ""},
         fmt::format(
             "there is no Namespace {}, so its pods are in the mesh only by labels of "
             "their own: {}",
@@ -94,7 +89,8 @@ void look_at_namespaces(const Assembly& assembly, Findings& findings) {
 
 }  // namespace
 
-void lint_pods(const Assembly& assembly, Findings& findings) {
+void lint_pods(const LintMesh& mesh, Findings& findings) {
+  const Assembly& assembly = mesh.assembly;
   assembly.for_each(&FileObjects::pods, [&](const PodObject& pod) {
     if (!is_workload(pod)) return;
     const NamespaceObject* ns = namespace_of(assembly, pod.meta);

@@ -13,8 +13,9 @@ namespace {
 
 class ServiceLint {
  public:
-  ServiceLint(const Assembly& assembly, Findings& findings)
-      : assembly_(assembly), findings_(findings), pods_(assembly) {
+  ServiceLint(const LintMesh& mesh, Findings& findings)
+      : assembly_(mesh.assembly), findings_(findings), pods_(mesh.pods) {
+    const Assembly& assembly = mesh.assembly;
     assembly.for_each(&FileObjects::services, [&](const ServiceObject& service) {
       services_.insert(key(service.meta.ns, service.meta.name));
     });
@@ -29,7 +30,7 @@ class ServiceLint {
     const auto slices = slices_.find(key(service.meta.ns, service.meta.name));
     if (slices != slices_.end()) return look_at_slices(service, slices->second);
     if (service.selector.empty()) {
-      return findings_.warn("Service", service.meta, {"spec.selector", 0},
+      return findings_.warn("Service", service.meta, {"spec.selector", ""},
                             "missing, and there is no EndpointSlice of this service: nobody serves "
                             "it; write a selector of its pods");
     }
@@ -42,7 +43,7 @@ class ServiceLint {
   void look(const EndpointSliceObject& slice) {
     if (slice.service.empty() || services_.contains(key(slice.meta.ns, slice.service))) return;
     findings_.warn(
-        "EndpointSlice", slice.meta, {"metadata.labels", 0},
+        "EndpointSlice", slice.meta, {"metadata.labels", "kubernetes.io/service-name"},
         fmt::format("kubernetes.io/service-name: there is no Service {} in namespace {}: "
                     "the slice serves nobody; write the name of one",
                     in_quotes(slice.service), slice.meta.ns));
@@ -58,7 +59,7 @@ class ServiceLint {
       const auto pod = assembly_.pods_by_address.find(address);
       if (pod == assembly_.pods_by_address.end()) continue;
       findings_.error(
-          "Service", service.meta, {"spec.clusterIP", 0},
+          "Service", service.meta, {"spec.clusterIP", ""},
           fmt::format("{} is also the address of Pod {}, which nobody reaches by it any "
                       "more: write another",
                       address.to_string(), key(pod->second->meta.ns, pod->second->meta.name)));
@@ -73,7 +74,7 @@ class ServiceLint {
       text += fmt::format("; a service takes pods of its own namespace only, and these are in {}",
                           elsewhere.front()->meta.ns);
     }
-    findings_.warn("Service", service.meta, {"spec.selector", service.selector_line},
+    findings_.warn("Service", service.meta, {"spec.selector", ""},
                    text + ". Write labels that its pods have");
   }
 
@@ -82,7 +83,7 @@ class ServiceLint {
     const bool any = std::ranges::any_of(
         pods, [](const PodObject* pod) { return pod->ready && !pod->meta.deleting; });
     if (any) return;
-    findings_.warn("Service", service.meta, {"spec.selector", service.selector_line},
+    findings_.warn("Service", service.meta, {"spec.selector", ""},
                    fmt::format("none of the selected pods is ready ({}): connections to it fail",
                                some_of(names_of(pods))));
   }
@@ -97,11 +98,11 @@ class ServiceLint {
       if (std::ranges::find(pod->ports, port.target) != pod->ports.end()) return;
       for (const std::uint16_t number : pod->ports) declared.push_back(fmt::format("{}", number));
     }
-    findings_.warn(
-        "Service", service.meta, {"spec.ports", port.line},
-        fmt::format("targetPort: no container of the selected pods declares TCP port {}; "
-                    "they declare {}: write one of those",
-                    port.target, some_of(std::move(declared))));
+    findings_.warn("Service", service.meta,
+                   {"spec.ports.targetPort", fmt::format("{}", port.target)},
+                   fmt::format("no container of the selected pods declares TCP port {}; "
+                               "they declare {}: write one of those",
+                               port.target, some_of(std::move(declared))));
   }
 
   void look_at_slices(const ServiceObject& service,
@@ -110,7 +111,7 @@ class ServiceLint {
       return std::ranges::any_of(slice->endpoints, &SliceEndpoint::ready);
     });
     if (!any) {
-      return findings_.warn("Service", service.meta, {"", 0},
+      return findings_.warn("Service", service.meta, {},
                             "no endpoint of its EndpointSlices is ready: connections to it fail");
     }
     for (const ServicePortObject& port : service.ports) {
@@ -118,7 +119,7 @@ class ServiceLint {
         return std::ranges::find(slice->ports, port.name, &SlicePort::name) != slice->ports.end();
       });
       if (served) continue;
-      findings_.warn("Service", service.meta, {"spec.ports", port.line},
+      findings_.warn("Service", service.meta, {"spec.ports.port", fmt::format("{}", port.port)},
                      fmt::format("no EndpointSlice of this service has a TCP port named {}: nobody "
                                  "serves port {}; the names must be the same",
                                  in_quotes(port.name), port.port));
@@ -133,15 +134,16 @@ class ServiceLint {
 
   const Assembly& assembly_;
   Findings& findings_;
-  PodIndex pods_;
+  const PodIndex& pods_;
   std::unordered_set<std::string> services_;
   std::unordered_map<std::string, std::vector<const EndpointSliceObject*>> slices_;
 };
 
 }  // namespace
 
-void lint_services(const Assembly& assembly, Findings& findings) {
-  ServiceLint lint(assembly, findings);
+void lint_services(const LintMesh& mesh, Findings& findings) {
+  const Assembly& assembly = mesh.assembly;
+  ServiceLint lint(mesh, findings);
   assembly.for_each(&FileObjects::services,
                     [&](const ServiceObject& service) { lint.look(service); });
   assembly.for_each(&FileObjects::slices,

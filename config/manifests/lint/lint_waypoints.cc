@@ -28,7 +28,7 @@ class WaypointLint {
     const std::string wanted = fmt::format("{}/{}", ns != nullptr ? *ns : own_ns, *name);
     const auto at = assembly_.waypoints.find(wanted);
     if (at == assembly_.waypoints.end()) {
-      return findings_.error(kind, meta, place(meta),
+      return findings_.error(kind, meta, {"metadata.labels", std::string(kUse)},
                              fmt::format("{}: there is no Gateway {}: {}; {}", kUse, wanted, harm,
                                          mend(wanted, *name)));
     }
@@ -36,11 +36,6 @@ class WaypointLint {
   }
 
  private:
-  static Place place(const Metadata& meta) {
-    const auto line = meta.lines.find(kUse);
-    return {"metadata.labels", line == meta.lines.end() ? 0 : line->second};
-  }
-
   // A Gateway of the same name elsewhere is what is mostly meant.
   [[nodiscard]] std::string mend(const std::string& wanted, std::string_view name) const {
     for (const std::string& known : names_) {
@@ -63,7 +58,7 @@ class WaypointLint {
         kind == "Pod" ? workloads : (kind == "Namespace" ? services || workloads : services);
     if (used) return;
     findings_.warn(
-        kind, meta, place(meta),
+        kind, meta, {"metadata.labels", std::string(kUse)},
         fmt::format("{}: Gateway {}/{} is for {} ({}) and so stands before no {}: label the "
                     "Gateway {}: {}",
                     kUse, waypoint.ns, waypoint.name, purpose_text(given), kFor,
@@ -84,7 +79,8 @@ class WaypointLint {
 
 }  // namespace
 
-void lint_waypoints(const Assembly& assembly, Findings& findings) {
+void lint_waypoints(const LintMesh& mesh, Findings& findings) {
+  const Assembly& assembly = mesh.assembly;
   WaypointLint lint(assembly, findings);
   assembly.for_each(&FileObjects::namespaces, [&](const NamespaceObject& ns) {
     lint.look("Namespace", ns.meta, ns.meta.name, "connections to its services are REFUSED");

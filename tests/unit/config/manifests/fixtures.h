@@ -85,11 +85,16 @@ inline std::string findings(const std::string& text, const LoadOptions& options 
   const FileObjects objects = read_text("mesh.yaml", text);
   const FileObjects* pointer = &objects;
   Report report;
-  Report findings;
+  std::vector<Finding> findings;
   (void)assemble({&pointer, 1}, options, report, &findings);
   // A mesh that is refused is not looked at any further: such a test would look at nothing.
   if (report.has_errors()) return "refused: " + render(report.take());
-  return render(findings.take());
+  std::vector<Finding*> pointers;
+  for (Finding& finding : findings) pointers.push_back(&finding);
+  locate(pointers, text);
+  Report lines;
+  for (Finding& finding : findings) lines.add(std::move(finding.diagnostic));
+  return render(lines.take());
 }
 
 /// One diagnostic is exactly this line.

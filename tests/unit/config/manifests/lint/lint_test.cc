@@ -138,7 +138,7 @@ TEST_CASE("pods of a namespace that is nowhere are told the namespace they were 
       "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shpo}\n"
       "spec: {nodeName: n}\nstatus: {podIP: 10.0.0.1}\n";
   CHECK(findings(ns_yaml("shop") + pod) ==
-        "mesh.yaml:6: warning: Pod shpo/web: metadata.namespace: there is no Namespace shpo, so "
+        "mesh.yaml:8: warning: Pod shpo/web: metadata.namespace: there is no Namespace shpo, so "
         "its pods "
         "are in the mesh only by labels of their own: write shop, or add that Namespace\n");
   // Without any Namespace nothing was left out.
@@ -172,7 +172,7 @@ TEST_CASE("a service whose selector matches no pod is told which label nobody ha
            "only, and these are in shop" +
            mend},
       {service("{}"),
-       "mesh.yaml:2: warning: Service default/web: spec.selector: missing, and there is no "
+       "mesh.yaml:5: warning: Service default/web: spec.selector: missing, and there is no "
        "EndpointSlice "
        "of this service: nobody serves it; write a selector of its pods\n"},
   });
@@ -195,7 +195,7 @@ TEST_CASE("a service whose pods are not ready, or declare other ports, is told s
        "ready "
        "(a): connections to it fail\n"},
       {service + ports("[{containerPort: 80}, {containerPort: 443}]"),
-       "mesh.yaml:5: warning: Service default/web: spec.ports: targetPort: no container of the "
+       "mesh.yaml:5: warning: Service default/web: spec.ports.targetPort: no container of the "
        "selected "
        "pods declares TCP port 8080; they declare 443, 80: write one of those\n"},
       {service + ports("[{containerPort: 8080}]"), ""},
@@ -216,12 +216,13 @@ TEST_CASE("slices that serve nobody, and ports that no slice has, are said") {
   const std::string ready = "endpoints: [{addresses: [10.0.0.9]}]\n";
   check_rows({
       {slice("wep", ready),
-       "mesh.yaml:2: warning: EndpointSlice default/s: metadata.labels: "
+       "mesh.yaml:4: warning: EndpointSlice default/s: metadata.labels: "
        "kubernetes.io/service-name: there is no Service \"wep\" in namespace default: "
        "the slice serves nobody; write the name of one\n"},
       {service + slice("web", ready + "ports: [{name: http, port: 8080}]\n"), ""},
       {service + slice("web", ready + "ports: [{name: htpp, port: 8080}]\n"),
-       "mesh.yaml:5: warning: Service default/web: spec.ports: no EndpointSlice of this service "
+       "mesh.yaml:5: warning: Service default/web: spec.ports.port: no EndpointSlice of this "
+       "service "
        "has a "
        "TCP port named \"http\": nobody serves port 80; the names must be the same\n"},
       {service + slice("web",
@@ -235,7 +236,7 @@ TEST_CASE("slices that serve nobody, and ports that no slice has, are said") {
 TEST_CASE("a service at a pod's address is an error, for the pod is gone behind it") {
   CHECK(findings(service_yaml("web", "10.0.0.1", "{app: web}", "[{port: 80}]") +
                  pod_yaml("a", "10.0.0.1", "labels: {app: web}")) ==
-        "mesh.yaml:2: Service default/web: spec.clusterIP: 10.0.0.1 is also the address of Pod "
+        "mesh.yaml:5: Service default/web: spec.clusterIP: 10.0.0.1 is also the address of Pod "
         "default/a, "
         "which nobody reaches by it any more: write another\n");
 }
