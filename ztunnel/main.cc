@@ -2,6 +2,7 @@
 #include "ztunnel/admin_client.h"
 #include "ztunnel/app.h"
 #include "ztunnel/check/check.h"
+#include "ztunnel/explain/command.h"
 #include "ztunnel/flows_command.h"
 #include "ztunnel/release.h"
 #include "ztunnel/settings.h"
@@ -54,6 +55,26 @@ int flows(const ztunnel::FlowsOptions& options) {
   return ztunnel::flows_command(options);
 }
 
+CLI::App* add_explain_command(CLI::App& app, ztunnel::Settings& settings,
+                              ztunnel::ExplainArguments& arguments) {
+  CLI::App* command = app.add_subcommand("explain", "say what becomes of a connection, and why");
+  command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
+  command->add_option("--from", arguments.from, "NAMESPACE/POD or IP")->required();
+  command->add_option("--to", arguments.to, "HOST:PORT, IP:PORT or [IPV6]:PORT")->required();
+  command->add_flag("--plaintext", arguments.plaintext, "as if the source were not captured");
+  command->add_option("--server-name", arguments.server_name, "the TLS server name it will give");
+  command->add_option("--node", arguments.node, "only the proxy of this node is asked");
+  command->add_option("--method", arguments.method, "HTTP method, for waypoints");
+  command->add_option("--path", arguments.path, "HTTP path, for waypoints");
+  command->add_option("-H", arguments.headers, "HTTP header 'name: value', for waypoints");
+  command->add_option("--admin", arguments.admin,
+                      "also ask a running ztunnel, http://localhost:15000, for refusals");
+  command->add_flag("--json", arguments.json, "as JSON");
+  command->add_flag("--verdict-exit", arguments.verdict_exit,
+                    "exit code 3 when it is denied or fails");
+  return command;
+}
+
 int version(bool json) {
   fmt::print("{}\n", json ? ztunnel::version_json() : ztunnel::version_line());
   return 0;
@@ -79,6 +100,9 @@ int run(int argc, char** argv) {
       ->required();
   check_command->add_flag("--json", check_options.json, "as JSON");
   check_command->add_flag("--strict", check_options.strict, "warnings fail the check, too");
+
+  ztunnel::ExplainArguments explain_arguments;
+  CLI::App* explain_command = add_explain_command(app, settings, explain_arguments);
 
   CLI::App* release_command = app.add_subcommand("release", "take capture out of this node's pods");
   release_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
@@ -116,6 +140,9 @@ int run(int argc, char** argv) {
     return proxy(settings);
   }
   if (check_command->parsed()) return ztunnel::check_mesh(settings, check_options);
+  if (explain_command->parsed()) {
+    return ztunnel::explain_command(settings, explain_arguments);
+  }
   if (release_command->parsed()) return ztunnel::release_node(settings);
   if (flows_command->parsed()) return flows(flows_options);
   if (version_command->parsed()) return version(json);

@@ -38,15 +38,25 @@ std::string_view without_schedule(std::string_view job) {
 }  // namespace
 
 model::Capture is_enrolled(const PodObject& pod, const NamespaceObject* ns) {
-  if (pod.host_network) return model::Capture::no;
+  return explain_enrolment(pod, ns).capture;
+}
+
+Enrolment explain_enrolment(const PodObject& pod, const NamespaceObject* ns) {
+  using enum model::Capture;
+  if (pod.host_network) return {no, "it is on the host's network"};
   if (const std::string* redirection = pod.meta.annotation("ambient.istio.io/redirection")) {
-    return *redirection == "enabled" ? model::Capture::yes : model::Capture::no;
+    if (*redirection == "enabled")
+      return {yes, "its annotation ambient.istio.io/redirection is enabled"};
+    return {no, "its annotation ambient.istio.io/redirection is not enabled"};
   }
-  if (pod.meta.annotation("sidecar.istio.io/status") != nullptr) return model::Capture::no;
-  if (is_label(pod.meta, kDataplaneMode, "none")) return model::Capture::no;
-  const bool labelled = is_label(pod.meta, kDataplaneMode, "ambient") ||
-                        (ns != nullptr && is_label(ns->meta, kDataplaneMode, "ambient"));
-  return labelled ? model::Capture::yes : model::Capture::no;
+  if (pod.meta.annotation("sidecar.istio.io/status") != nullptr) return {no, "it has a sidecar"};
+  if (is_label(pod.meta, kDataplaneMode, "none"))
+    return {no, "it is labelled istio.io/dataplane-mode: none"};
+  if (is_label(pod.meta, kDataplaneMode, "ambient"))
+    return {yes, "it is labelled istio.io/dataplane-mode: ambient"};
+  if (ns != nullptr && is_label(ns->meta, kDataplaneMode, "ambient"))
+    return {yes, "its namespace is labelled istio.io/dataplane-mode: ambient"};
+  return {no, "neither it nor its namespace is labelled istio.io/dataplane-mode: ambient"};
 }
 
 model::TunnelProtocol tunnel_protocol(const PodObject& pod, model::Capture capture) {

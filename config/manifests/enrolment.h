@@ -17,6 +17,13 @@ namespace aquifer::manifests {
 /// stays out. `ns` may be null.
 [[nodiscard]] model::Capture is_enrolled(const PodObject& pod, const NamespaceObject* ns);
 
+/// The same with its reason, for people.
+struct Enrolment {
+  model::Capture capture = model::Capture::no;
+  const char* why = "";
+};
+[[nodiscard]] Enrolment explain_enrolment(const PodObject& pod, const NamespaceObject* ns);
+
 /// Enrolled pods speak HBONE, and so do those that say they do it themselves
 /// (networking.istio.io/tunnel: http).
 [[nodiscard]] model::TunnelProtocol tunnel_protocol(const PodObject& pod, model::Capture capture);

@@ -1,6 +1,7 @@
 #include "config/manifests/mesh_source.h"
 
 #include "config/manifests/assemble.h"
+#include "config/manifests/enrolment.h"
 #include "config/manifests/limits.h"
 #include "config/manifests/lint/locate.h"
 #include "config/manifests/read_objects.h"
@@ -205,6 +206,20 @@ CheckedMesh MeshSource::check() {
   for (Finding& finding : findings) report.add(std::move(finding.diagnostic));
   mesh.diagnostics = report.take();
   return mesh;
+}
+
+std::string MeshSource::why_captured(std::string_view ns, std::string_view name) const {
+  const NamespaceObject* of = nullptr;
+  const PodObject* found = nullptr;
+  for (const auto& [path, file] : cache_) {
+    for (const NamespaceObject& one : file->objects.namespaces) {
+      if (one.meta.name == ns) of = &one;
+    }
+    for (const PodObject& pod : file->objects.pods) {
+      if (pod.meta.ns == ns && pod.meta.name == name) found = &pod;
+    }
+  }
+  return found == nullptr ? std::string() : explain_enrolment(*found, of).why;
 }
 
 LoadResult load(const fs::path& path, const LoadOptions& options) {

@@ -65,6 +65,8 @@ class MeshSource {
   [[nodiscard]] LoadResult load();
   /// As load(), with the lints.
   [[nodiscard]] CheckedMesh check();
+  /// Why a pod is captured or not, by the files as they were read last; empty for what is no pod.
+  [[nodiscard]] std::string why_captured(std::string_view ns, std::string_view name) const;
   [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 
  private:

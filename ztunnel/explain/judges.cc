@@ -1,0 +1,196 @@
+#include "ztunnel/explain/judges.h"
+
+#include "config/model/authorization_trace.h"
+#include "config/model/egress.h"
+#include "config/model/network_policy.h"
+#include "ztunnel/judge.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+namespace aquifer::ztunnel {
+namespace {
+
+void take_refusal(Judgement& verdict, const std::optional<Refusal>& refusal) {
+  verdict.outcome = refusal ? Outcome::denied : Outcome::allowed;
+  if (!refusal) return;
+  verdict.reason = refusal->reason;
+  verdict.flag = telemetry::name_of(refusal->flag);
+  verdict.policy = refusal->policy;
+  verdict.detail = refusal->detail;
+}
+
+// Of several refusals each has its own nearest miss; all of them would have to be mended.
+void add_miss(Judgement& verdict, std::string miss) {
+  if (miss.empty()) return;
+  if (!verdict.nearest_miss.empty()) verdict.nearest_miss += "; and ";
+  verdict.nearest_miss += miss;
+}
+
+void add_network_policies(Judgement& verdict, const model::Snapshot& snapshot,
+                          const model::NetworkRequest& request) {
+  const model::NetworkPolicyBook& book = *snapshot.books().network;
+  if (book.empty()) return;
+  const model::NetworkTrace trace = model::trace_network_policy(book, request);
+  for (const model::NetworkPolicyTrace& policy : trace.policies) {
+    PolicyLine line;
+    line.kind = "NetworkPolicy";
+    line.name = policy.policy->full_name();
+    line.action = "ALLOW";
+    line.matched = policy.rule.has_value();
+    const std::string_view direction =
+        request.direction == model::NetworkDirection::ingress ? "ingress" : "egress";
+    line.why = policy.rule ? fmt::format("{}[{}] allows it", direction, *policy.rule)
+               : policy.nearest_miss.empty()
+                   ? fmt::format("isolates the pod, and none of its {} rules matches", direction)
+                   : fmt::format("isolates the pod; {}", policy.nearest_miss);
+    if (trace.verdict.denied()) add_miss(verdict, policy.nearest_miss);
+    verdict.policies.push_back(std::move(line));
+  }
+}
+
+// TODO(#4): the data path's own, once it asks these policies.
+model::NetworkRequest network_request(const model::Snapshot& snapshot, const model::Workload& local,
+                                      const SocketAddress& peer, const model::Workload* workload) {
+  model::NetworkRequest request;
+  request.local = &local;
+  request.peer = workload;
+  request.peer_address = peer;
+  const model::WorkloadPtr& owner = snapshot.workload_by_ip(local.network, peer.ip);
+  request.peer_kind = owner != nullptr && model::is_pod_uid(owner->uid)
+                          ? model::NetworkRequest::PeerKind::workload
+                          : model::NetworkRequest::PeerKind::stranger;
+  return request;
+}
+
+model::NetworkRequest network_egress_request(const model::Snapshot& snapshot,
+                                             const model::Workload& local,
+                                             const ConnectionFacts& facts) {
+  model::NetworkRequest request =
+      network_request(snapshot, local, facts.destination_address, facts.destination.workload.get());
+  request.direction = model::NetworkDirection::egress;
+  request.port = facts.destination_address.port;
+  return request;
+}
+
+model::NetworkRequest network_ingress_request(const model::Snapshot& snapshot,
+                                              const model::Workload& local,
+                                              const ConnectionFacts& facts) {
+  model::NetworkRequest request =
+      network_request(snapshot, local, facts.source_address, facts.source.workload.get());
+  request.direction = model::NetworkDirection::ingress;
+  request.port = facts.wanted_address.port;
+  return request;
+}
+
+model::EgressRequest egress_request(const model::Snapshot& snapshot, const model::Workload& local,
+                                    const ConnectionFacts& facts, const KnownNames& names,
+                                    std::vector<model::HostName>& hosts) {
+  model::EgressRequest request;
+  request.source = &local;
+  request.dialled = facts.wanted_address;
+  request.endpoint = facts.wanted_address;
+  request.service = facts.service.get();
+  request.destination = snapshot.workload_by_ip(local.network, facts.wanted_address.ip).get();
+  if (!names.host.empty()) hosts.push_back(std::make_shared<const std::string>(names.host));
+  request.hosts = hosts;
+  if (!names.server_name.empty())
+    request.server_name = {model::ServerName::State::known, names.server_name};
+  return request;
+}
+
+model::AuthorizationRequest authorization_request(const model::Workload& local,
+                                                  const ConnectionFacts& facts) {
+  return {.source = facts.source_address,
+          .identity = facts.source.proven.get(),
+          .destination = facts.wanted_address,
+          .workload = &local};
+}
+
+std::string_view finding_text(model::EgressPolicyTrace::Finding finding) {
+  using Finding = model::EgressPolicyTrace::Finding;
+  switch (finding) {
+    case Finding::allows: return "allows it";
+    case Finding::denies: return "denies it";
+    case Finding::needs_server_name: return "could match, depending on the TLS server name";
+    case Finding::no_rule_matches: return "no rule matches";
+  }
+  return "";
+}
+
+void add_egress_policies(Judgement& verdict, const model::EgressTrace& trace) {
+  using Finding = model::EgressPolicyTrace::Finding;
+  for (const model::EgressPolicyTrace& policy : trace.policies) {
+    PolicyLine line;
+    line.kind = "EgressPolicy";
+    line.name = policy.policy->full_name();
+    line.action = fmt::format("default {}", model::name_of(policy.policy->fallback));
+    line.dry_run = policy.policy->enforcement == model::Enforcement::dry_run;
+    line.matched = policy.finding == Finding::allows || policy.finding == Finding::denies;
+    line.why = finding_text(policy.finding);
+    if (policy.finding != Finding::no_rule_matches) {
+      line.why = fmt::format("rules[{}] {}", policy.rule, line.why);
+    } else if (!policy.nearest_miss.empty()) {
+      line.why += fmt::format("; {}", policy.nearest_miss);
+    }
+    if (verdict.outcome == Outcome::denied && !line.dry_run) add_miss(verdict, policy.nearest_miss);
+    verdict.policies.push_back(std::move(line));
+  }
+}
+
+}  // namespace
+
+Judgement nobody_judges(std::string why) {
+  Judgement verdict;
+  verdict.reason = std::move(why);
+  return verdict;
+}
+
+Judgement judge_at_source(const model::Snapshot& snapshot, const model::Workload& local,
+                          const ConnectionFacts& facts, const KnownNames& names) {
+  Judgement verdict;
+  take_refusal(verdict, judge_outbound(snapshot, local, facts));
+  add_network_policies(verdict, snapshot, network_egress_request(snapshot, local, facts));
+  const model::EgressBook& book = *snapshot.books().egress;
+  if (book.empty()) return verdict;
+  std::vector<model::HostName> hosts;
+  const model::EgressRequest request = egress_request(snapshot, local, facts, names, hosts);
+  const model::EgressTrace trace = model::trace_egress(book, request);
+  add_egress_policies(verdict, trace);
+  // The data path waits for the ClientHello here; whoever asks has not said what it names.
+  if (trace.verdict.outcome == model::EgressOutcome::needs_server_name) {
+    verdict.outcome = Outcome::undecided;
+    verdict.flag.clear();
+    verdict.reason = fmt::format("{} decides by the TLS server name: ask again with --server-name",
+                                 trace.verdict.policy->full_name());
+  }
+  return verdict;
+}
+
+Judgement judge_at_destination(const model::Snapshot& snapshot, const model::Workload& local,
+                               const ConnectionFacts& facts) {
+  Judgement verdict;
+  take_refusal(verdict, judge_inbound(snapshot, local, facts));
+  const model::AuthorizationRequest request = authorization_request(local, facts);
+  const model::AuthorizationTrace trace =
+      model::trace_authorization(*snapshot.books().authorization, request);
+  for (const model::PolicyTrace& policy : trace.policies) {
+    PolicyLine line;
+    line.kind = "AuthorizationPolicy";
+    line.name = policy.policy->key();
+    line.action = model::name_of(policy.policy->action);
+    line.matched = policy.matched;
+    line.dry_run = policy.policy->dry_run();
+    line.why = policy.why;
+    verdict.policies.push_back(std::move(line));
+  }
+  for (const std::string& missing : trace.missing)
+    verdict.notes.push_back(fmt::format("policy {} is named and does not exist: skipped", missing));
+  if (!trace.verdict.allowed()) add_miss(verdict, trace.nearest_miss);
+  add_network_policies(verdict, snapshot, network_ingress_request(snapshot, local, facts));
+  return verdict;
+}
+
+}  // namespace aquifer::ztunnel

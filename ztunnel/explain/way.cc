@@ -1,0 +1,345 @@
+#include "ztunnel/explain/way.h"
+
+#include "config/model/resolve.h"
+#include "config/model/resolve_trace.h"
+#include "config/model/waypoint_choice.h"
+#include "ztunnel/connection.h"
+#include "ztunnel/explain/judges.h"
+#include "ztunnel/upstream_connect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace aquifer::ztunnel {
+namespace {
+
+using model::ResolvedTarget;
+using model::Workload;
+using model::WorkloadPtr;
+
+std::string name_of_workload(const Workload* workload) {
+  return workload == nullptr ? "" : fmt::format("{}/{}", workload->ns, workload->name);
+}
+
+class Way {
+ public:
+  Way(const model::Snapshot& snapshot, const Connecting& from, const Destination& to)
+      : snapshot_(snapshot), from_(from), to_(to) {}
+
+  ConnectionStep explain() && {
+    step_.destination = to_.address.to_string();
+    if (stays_inside()) {
+      untouched("the connection does not leave the pod, and so nobody captures it");
+      step_.outcome = Outcome::allowed;
+    } else if (from_.captured) {
+      carried();
+    } else {
+      uncaptured();
+    }
+    return std::move(step_);
+  }
+
+ private:
+  // The rules of capture leave loopback and the pod's own addresses alone.
+  [[nodiscard]] bool stays_inside() const {
+    return to_.address.ip.is_loopback() || to_.address.ip == from_.address ||
+           std::ranges::find(from_.workload->addresses, to_.address.ip) !=
+               from_.workload->addresses.end();
+  }
+
+  void set_service(const model::ServicePtr& service) {
+    if (service == nullptr) return;
+    step_.service = service->hostname;
+    step_.service_ns = service->ns;
+  }
+
+  EndpointStep& add_endpoint(const Workload* workload, const SocketAddress& address) {
+    EndpointStep endpoint;
+    endpoint.workload = name_of_workload(workload);
+    if (workload != nullptr) endpoint.node = workload->node;
+    endpoint.address = address.to_string();
+    step_.endpoints.push_back(std::move(endpoint));
+    return step_.endpoints.back();
+  }
+
+  void untouched(std::string why) {
+    EndpointStep& endpoint = add_endpoint(from_.workload.get(), to_.address);
+    endpoint.path = "untouched";
+    endpoint.egress = nobody_judges(why);
+    endpoint.inbound = nobody_judges(std::move(why));
+    endpoint.outcome = Outcome::allowed;
+  }
+
+  // --- through the source's proxy ---------------------------------------------------------------
+
+  [[nodiscard]] model::ResolveRequest request() const {
+    return {.source = from_.workload, .destination = OriginalDst(to_.address)};
+  }
+
+  void carried() {
+    const model::ResolveTrace trace = model::trace_resolve(snapshot_, request());
+    note_waypoint(trace);
+    for (const model::ServiceCandidate& candidate : trace.services) {
+      if (candidate.verdict == model::ServiceCandidate::Verdict::chosen) {
+        set_service(candidate.service);
+      } else {
+        step_.notes.push_back(fmt::format("service {} of namespace {} has the address, too: {}",
+                                          candidate.service->hostname, candidate.service->ns,
+                                          model::name_of(candidate.verdict)));
+      }
+    }
+    if (trace.endpoints.empty()) {
+      if (trace.result) carried_to(*trace.result, nullptr);
+    } else {
+      carried_to_each(trace);
+    }
+    if (!trace.result) {
+      step_.failure = trace.result.error().reason;
+      step_.outcome = Outcome::fails;
+      return;
+    }
+    conclude();
+    if (trace.result->via != model::Via::nobody) behind_waypoint(*trace.result);
+  }
+
+  void note_waypoint(const model::ResolveTrace& trace) {
+    if (!trace.waypoint.waypoint) return;
+    step_.waypoint = {.name = trace.waypoint.waypoint->name,
+                      .via = std::string(model::name_of(trace.waypoint.via)),
+                      .standing = std::string(model::name_of(trace.waypoint.verdict))};
+  }
+
+  // One endpoint after the other is made the only one left, so that resolve() itself says where the
+  // connection goes with it.
+  void carried_to_each(const model::ResolveTrace& trace) {
+    std::vector<model::EndpointId> eligible;
+    for (const model::EndpointTrace& endpoint : trace.endpoints) {
+      if (endpoint.verdict == model::EndpointVerdict::eligible) eligible.push_back(endpoint.id);
+    }
+    for (const model::EndpointTrace& endpoint : trace.endpoints) {
+      if (step_.endpoints.size() >= kEndpointsExplainedMax) {
+        step_.notes.push_back(fmt::format("{} more endpoints are not shown",
+                                          trace.endpoints.size() - kEndpointsExplainedMax));
+        return;
+      }
+      if (endpoint.verdict != model::EndpointVerdict::eligible) {
+        ineligible(endpoint);
+        continue;
+      }
+      std::vector<model::EndpointId> others = eligible;
+      std::erase(others, endpoint.id);
+      model::ResolveRequest narrowed = request();
+      narrowed.tried = others;
+      const model::Resolution target = model::resolve(snapshot_, narrowed);
+      if (target) {
+        carried_to(*target, &endpoint);
+      } else {
+        ineligible(endpoint);
+        step_.endpoints.back().standing = target.error().reason;
+      }
+    }
+  }
+
+  void ineligible(const model::EndpointTrace& trace) {
+    const WorkloadPtr& workload = snapshot_.workload_by_uid(trace.uid);
+    SocketAddress address = trace.address;
+    // Not looked up for those that were out before it mattered.
+    if (workload != nullptr && address.port == 0 && !workload->addresses.empty())
+      address.ip = *model::address_like(*workload, to_.address.ip);
+    EndpointStep& endpoint = add_endpoint(workload.get(), address);
+    if (address.port == 0) endpoint.address = address.ip.to_string();
+    if (workload == nullptr) endpoint.workload = trace.uid;
+    endpoint.eligible = false;
+    endpoint.standing = model::name_of(trace.verdict);
+    endpoint.weight = trace.weight;
+  }
+
+  void carried_to(const ResolvedTarget& target, const model::EndpointTrace* trace) {
+    const bool tunnelled = target.path == model::Path::hbone;
+    const bool waypoint = target.via != model::Via::nobody;
+    // Through a waypoint, the tunnel's end is where it arrives; what is in it is for the waypoint.
+    EndpointStep& endpoint =
+        add_endpoint(target.workload.get(), waypoint ? target.tunnel.addr : target.upstream.addr);
+    if (trace != nullptr) endpoint.weight = trace->weight;
+    endpoint.path = model::name_of(target.path);
+    if (tunnelled) endpoint.tunnel = target.tunnel.addr.to_string();
+    for (const SpiffeId& identity : target.expected_identities)
+      endpoint.expected_identities.push_back(identity.to_string());
+
+    ConnectionFacts facts = outbound_facts(target, from_.workload, SocketAddress{from_.address, 0},
+                                           OriginalDst(to_.address));
+    endpoint.egress =
+        judge_at_source(snapshot_, *from_.workload, facts, {to_.host, to_.server_name});
+    if (waypoint) {
+      endpoint.inbound = nobody_judges(
+          "the waypoint decides by itself, also by HTTP attributes, which "
+          "are not evaluated here");
+    } else {
+      const SpiffeId* identity = tunnelled ? &from_.workload->identity : nullptr;
+      endpoint.inbound = inbound(target.workload, from_.workload, from_.address, identity,
+                                 target.upstream.addr, target.service);
+    }
+    endpoint.outcome = in_a_row(endpoint.egress.outcome, endpoint.inbound.outcome);
+  }
+
+  // --- at the destination -----------------------------------------------------------------------
+
+  Judgement inbound(const WorkloadPtr& local, const WorkloadPtr& peer,
+                    const IpAddress& peer_address, const SpiffeId* identity,
+                    const SocketAddress& application, const model::ServicePtr& service) {
+    if (local == nullptr) return nobody_judges("the mesh does not know who is there");
+    if (local->capture == model::Capture::no) {
+      return nobody_judges("the destination is not in the mesh: no proxy stands before it");
+    }
+    ConnectionFacts facts;
+    facts.direction = telemetry::Direction::inbound;
+    facts.source_address = SocketAddress{peer_address, 0};
+    facts.wanted_address = application;
+    facts.destination_address = application;
+    facts.source.workload = peer;
+    if (identity != nullptr) facts.source.proven = std::make_shared<const SpiffeId>(*identity);
+    facts.destination = End{local, std::make_shared<const SpiffeId>(local->identity)};
+    facts.service = service;
+    return judge_at_destination(snapshot_, *local, facts);
+  }
+
+  // A waypoint reaches those behind it with its own identity.
+  void behind_waypoint(const ResolvedTarget& target) {
+    if (target.workload == nullptr) return;
+    const Workload& waypoint = *target.workload;
+    if (target.via == model::Via::workload_waypoint) {
+      if (target.addressed != nullptr) add_behind(waypoint, target.addressed, to_.address, target);
+    } else if (target.service != nullptr) {
+      const auto& record = snapshot_.service_by_host(target.service->ns, target.service->hostname);
+      if (record == nullptr) return;
+      const model::EndpointQuestion question{.snapshot = snapshot_,
+                                             .record = *record,
+                                             .client = waypoint,
+                                             .wanted = to_.address,
+                                             .ports = model::PortRule::mapped,
+                                             .random = 0,
+                                             .tried = {}};
+      for (const model::EndpointTrace& endpoint : model::judge_endpoints(question)) {
+        if (step_.behind.size() >= kEndpointsExplainedMax) break;
+        add_behind(waypoint, endpoint.workload, endpoint.address, target);
+        step_.behind.back().weight = endpoint.weight;
+        if (endpoint.verdict == model::EndpointVerdict::eligible) continue;
+        step_.behind.back().eligible = false;
+        step_.behind.back().standing = model::name_of(endpoint.verdict);
+      }
+    }
+    step_.notes.push_back(
+        "behind the waypoint, each endpoint's proxy sees the waypoint's identity");
+  }
+
+  void add_behind(const Workload& waypoint, const WorkloadPtr& local, const SocketAddress& address,
+                  const ResolvedTarget& target) {
+    EndpointStep endpoint;
+    endpoint.workload = name_of_workload(local.get());
+    if (local != nullptr) endpoint.node = local->node;
+    endpoint.address = address.to_string();
+    endpoint.path =
+        local != nullptr && local->protocol == model::TunnelProtocol::hbone ? "hbone" : "plain";
+    endpoint.egress = nobody_judges("the waypoint's own connection");
+    const IpAddress* from = waypoint.addresses.empty() ? nullptr : &waypoint.addresses.front();
+    const bool tunnelled = endpoint.path == "hbone";
+    endpoint.inbound = inbound(local, target.workload, from != nullptr ? *from : IpAddress(),
+                               tunnelled ? &waypoint.identity : nullptr, address, target.service);
+    if (tunnelled) {
+      endpoint.tunnel = SocketAddress{address.ip, local->tunnel_port}.to_string();
+      endpoint.expected_identities.push_back(local->identity.to_string());
+    }
+    endpoint.outcome = in_a_row(Outcome::not_asked, endpoint.inbound.outcome);
+    step_.behind.push_back(std::move(endpoint));
+  }
+
+  // --- past the source's proxy ------------------------------------------------------------------
+
+  // Whoever is not captured is served as without a mesh: kube-proxy takes an endpoint, and no
+  // waypoint stands between.
+  void uncaptured() {
+    const std::string& network = from_.workload->network;
+    const auto& record = snapshot_.service_by_vip(network, to_.address.ip, from_.workload->ns);
+    if (record == nullptr) {
+      arrives(snapshot_.workload_by_ip(network, to_.address.ip), to_.address, nullptr);
+      return conclude();
+    }
+    set_service(record->service);
+    const model::EndpointQuestion question{.snapshot = snapshot_,
+                                           .record = *record,
+                                           .client = *from_.workload,
+                                           .wanted = to_.address,
+                                           .ports = model::PortRule::mapped,
+                                           .random = 0,
+                                           .tried = {}};
+    bool any = false;
+    for (const model::EndpointTrace& endpoint : model::judge_endpoints(question)) {
+      if (step_.endpoints.size() >= kEndpointsExplainedMax) break;
+      if (endpoint.verdict == model::EndpointVerdict::eligible) {
+        arrives(endpoint.workload, endpoint.address, record->service);
+        any = true;
+      } else {
+        ineligible(endpoint);
+      }
+    }
+    if (!record->service->waypoints.empty()) {
+      step_.notes.push_back(
+          "the service has a waypoint, and a client outside the mesh does not pass it");
+    }
+    if (any) return conclude();
+    step_.failure = "no endpoint serves it";
+    step_.outcome = Outcome::fails;
+  }
+
+  void arrives(const WorkloadPtr& local, const SocketAddress& address,
+               const model::ServicePtr& service) {
+    EndpointStep& endpoint = add_endpoint(local.get(), address);
+    endpoint.path = "untouched";
+    endpoint.egress = nobody_judges("the source is not captured: no proxy stands before it");
+    const bool known = from_.standing == Connecting::Standing::known;
+    endpoint.inbound =
+        inbound(local, known ? from_.workload : nullptr, from_.address, nullptr, address, service);
+    endpoint.outcome = in_a_row(Outcome::not_asked, endpoint.inbound.outcome);
+  }
+
+  void conclude() {
+    Outcome outcome = Outcome::not_asked;
+    for (const EndpointStep& endpoint : step_.endpoints) {
+      if (endpoint.eligible) outcome = together(outcome, endpoint.outcome);
+    }
+    step_.outcome = outcome;
+    if (outcome == Outcome::undecided)
+      step_.notes.push_back(
+          "the answer is not the same for every endpoint, or depends on what was not said");
+  }
+
+  const model::Snapshot& snapshot_;
+  const Connecting& from_;
+  const Destination& to_;
+  ConnectionStep step_;
+};
+
+}  // namespace
+
+Outcome together(Outcome a, Outcome b) noexcept {
+  if (a == Outcome::not_asked) return b;
+  if (b == Outcome::not_asked || a == b) return a;
+  return Outcome::undecided;
+}
+
+Outcome in_a_row(Outcome first, Outcome second) noexcept {
+  for (const Outcome ends : {Outcome::denied, Outcome::fails, Outcome::undecided}) {
+    if (first == ends || second == ends) return ends;
+  }
+  return Outcome::allowed;
+}
+
+ConnectionStep explain_way(const model::Snapshot& snapshot, const Connecting& from,
+                           const Destination& to) {
+  return Way(snapshot, from, to).explain();
+}
+
+}  // namespace aquifer::ztunnel
