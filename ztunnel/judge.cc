@@ -2,6 +2,7 @@
 
 #include "ztunnel/judge_authorization.h"
 #include "ztunnel/policy_decisions.h"
+#include "ztunnel/worker.h"
 
 namespace aquifer::ztunnel {
 

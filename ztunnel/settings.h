@@ -62,7 +62,7 @@ struct Settings {
   std::uint16_t readiness_port = 15021;
   std::string version_tag;  ///< ISTIO_META_ISTIO_VERSION
   DnsSettings dns;
-  log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
+  log::LogOptions log;  ///< RUST_LOG, LOG_FORMAT
   /// What was set and has no effect, to be said at start.
   std::vector<std::string> warnings;
   /// Of lines about what authorization policies decided: info with AUTHZ_POLICY_INFO_LOGGING.

@@ -8,9 +8,9 @@
 #include "config/ca/loop_certs.h"
 #include "config/model/avoided_endpoints.h"
 #include "config/model/snapshot.h"
-#include "ztunnel/flow_journal.h"
 #include "ztunnel/dns/dns_metrics.h"
 #include "ztunnel/dns/upstream.h"
+#include "ztunnel/flow_journal.h"
 #include "ztunnel/settings.h"
 
 #include <random>

@@ -5,8 +5,8 @@
 #include "common/base/address.h"
 #include "config/manifests/diagnostic.h"
 #include "config/manifests/fields.h"
-#include "config/model/authorization_policy.h"
 #include "config/manifests/network_objects.h"
+#include "config/model/authorization_policy.h"
 #include "config/model/egress_policy.h"
 #include "config/model/mesh_config.h"
 

@@ -31,9 +31,9 @@ Workload workload_of(int index) {
   workload.name = fmt::format("pod-{}", index);
   workload.ns = ns_of(index);
   workload.uid = fmt::format("Kubernetes//Pod/{}/{}", workload.ns, workload.name);
-  workload.addresses = {IpAddress::v4({10, static_cast<std::uint8_t>(index >> 16),
-                                       static_cast<std::uint8_t>(index >> 8),
-                                       static_cast<std::uint8_t>(index)})};
+  workload.addresses = {
+      IpAddress::v4({10, static_cast<std::uint8_t>(index >> 16),
+                     static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index)})};
   return workload;
 }
 

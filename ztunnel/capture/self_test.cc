@@ -68,7 +68,8 @@ CaptureStatus try_family(const Iptables& tools, const io::NetworkNamespace& scra
     if (!saved) return std::unexpected(std::move(saved.error()));
     auto written = tools.restore(
         scratch, family,
-        script_to_reach(plan_rules(phase, family, options.dns, options.proxy_mark), *saved));
+        script_to_reach(
+            plan_rules(phase, family, options.dns, options.proxy_mark, options.dns_port), *saved));
     if (!written) return written;
   }
   if (auto routed = install_return_route(scratch, family); !routed) return routed;
@@ -77,7 +78,8 @@ CaptureStatus try_family(const Iptables& tools, const io::NetworkNamespace& scra
   const auto saved = tools.save(scratch, family);
   if (!saved) return std::unexpected(saved.error());
   const auto difference = first_difference(
-      plan_rules(CapturePhase::captured, family, options.dns, options.proxy_mark), *saved);
+      plan_rules(CapturePhase::captured, family, options.dns, options.proxy_mark, options.dns_port),
+      *saved);
   if (difference)
     return capture_fail(CaptureFailure::unsupported,
                         fmt::format("rules read back differ: {}", *difference));
