@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.dev import fuzz, packages, tools, unit
 from tools.dev.build import build, build_targets, directory
 from tools.dev.common import BUILD_ROOT, ROOT, Failed, Timer, run, say
-from tools.dev.tally import Tally, failed_tests, from_junit
+from tools.dev.tally import Tally, failed_tests, forgive, from_junit
 
 REPORTS = BUILD_ROOT / "reports"
 
@@ -20,8 +20,9 @@ E2E_TIMEOUT_S = 25 * 60
 E2E_FULL_TIMEOUT_S = 50 * 60
 SANITIZED_TIMEOUT_S = 10 * 60
 
-# More failures than this are no accident.
+# More causes, or more tests that one cause took along, than this are no accident.
 SECOND_TRIES_MAX = 6
+SECOND_TRY_TESTS_MAX = 60
 SECOND_TRY_TIMEOUT_S = 5 * 60
 
 FUZZ_SECONDS = 180
@@ -202,18 +203,17 @@ def _try_again(stage: str, command: list[object], environment: dict[str, str], r
     What passes then counts as passed and is named UNSTABLE, so that nobody overlooks it.
     """
     failed = failed_tests(report)
-    if not 0 < len(failed) <= SECOND_TRIES_MAX:
+    causes = len({test.cause for test in failed.values()})
+    if not 0 < causes <= SECOND_TRIES_MAX or len(failed) > SECOND_TRY_TESTS_MAX:
         return
     again = report.with_name(f"{stage}-again.xml")
+    # One that an earlier run left would speak for this one.
+    again.unlink(missing_ok=True)
     # The first argument after -m pytest is the folder: the failed tests take its place.
     command = [*command[:3], *failed, *command[4:], f"--junitxml={again}"]
-    run(command, env=environment, timeout=SECOND_TRY_TIMEOUT_S)
-    if not again.exists():
+    code = run(command, env=environment, timeout=SECOND_TRY_TIMEOUT_S)
+    # 0: all passed; 1: some failed again. Anything else says nothing about those that are not in its report.
+    if code not in (0, 1) or not again.exists():
         return
-    still = failed_tests(again)
-    for test, name in failed.items():
-        if test in still or f"{stage}: {name}" not in tally.failures:
-            continue
+    for name in forgive(tally, stage, failed, failed_tests(again)):
         say(f"UNSTABLE {stage}: {name} failed at first and passed alone")
-        tally.failures.remove(f"{stage}: {name}")
-        tally.passed += 1

@@ -59,17 +59,44 @@ def from_junit(report: Path, stage: str, exit_code: int) -> Tally:
     return count_junit(root, stage, exit_code, allowed_skips())
 
 
-def failed_tests(report: Path) -> dict[str, str]:
-    """The failed tests of a pytest run: pytest's id of each, and the name under which it is counted."""
+@dataclass(frozen=True)
+class FailedTest:
+    """A test that failed: under which name it is counted, and what else failed with it."""
+
+    name: str
+    # A fixture that a whole module shares fails once and takes all its tests along: they have one cause.
+    cause: str
+
+
+def failed_tests(report: Path) -> dict[str, FailedTest]:
+    """The failed tests of a pytest run, by pytest's id."""
     try:
         root = ElementTree.parse(report).getroot()
     except (OSError, ElementTree.ParseError):
         return {}
-    return {
-        f"{case.get('file')}::{case.get('name')}": f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}"
-        for case in root.iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
-    }
+    found = {}
+    for case in root.iter("testcase"):
+        error = case.find("error")
+        if error is None and case.find("failure") is None:
+            continue
+        test = f"{case.get('file')}::{case.get('name')}"
+        cause = test if error is None else f"{case.get('file')}: {error.get('message')}"
+        found[test] = FailedTest(f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}", cause)
+    return found
+
+
+def forgive(tally: Tally, stage: str, failed: dict[str, FailedTest], again: dict[str, FailedTest]) -> list[str]:
+    """Counts as passed what failed at first and did not `again`; gives its names."""
+    forgiven = []
+    for test, first in failed.items():
+        counted = f"{stage}: {first.name}"
+        if test in again or counted not in tally.failures:
+            continue
+        # A test whose body and teardown both failed is counted twice.
+        tally.failures = [failure for failure in tally.failures if failure != counted]
+        tally.passed += 1
+        forgiven.append(first.name)
+    return forgiven
 
 
 def count_junit(root: ElementTree.Element, stage: str, exit_code: int, patterns: list[str]) -> Tally:
