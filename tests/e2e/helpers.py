@@ -98,7 +98,7 @@ class Mesh:
     def take_baseline(self) -> None:
         """Remembers each ztunnel at rest; settles() compares with this. After a restart, take it again."""
         wait_until("sockets of the warm-up to go", lambda: not self.sockets_left(), SETTLE_TIMEOUT_S)
-        self.baseline = {proxy.node: _usage_at_rest(proxy) for proxy in self.proxies}
+        self.baseline = {proxy.node: usage_at_rest(proxy) for proxy in self.proxies}
 
     def settles(self, timeout: float = SETTLE_TIMEOUT_S) -> None:
         """Waits until memory and descriptors are back at the baseline and no pod holds a socket of a proxy.
@@ -311,7 +311,7 @@ def _usage(proxy: Ztunnel) -> Usage:
     return Usage(proxy.pid, proxy.rss_anon_bytes(), proxy.fd_count())
 
 
-def _usage_at_rest(proxy: Ztunnel) -> Usage:
+def usage_at_rest(proxy: Ztunnel) -> Usage:
     """Two readings half a second apart that agree."""
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     before = _usage(proxy)
