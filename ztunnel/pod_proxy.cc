@@ -28,7 +28,9 @@ dns::Answering::Parts dns_parts(PodContext& context) {
           .metrics = context.worker.node.dns,
           .random = context.worker.random,
           .options = std::move(options),
-          .learn = {}};
+          .learn = [&context](std::string_view host, const IpAddress& address, Duration ttl) {
+            context.resolved_names.remember(host, address, ttl, context.worker.loop.now());
+          }};
 }
 
 }  // namespace

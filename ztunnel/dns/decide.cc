@@ -28,19 +28,21 @@ bool is_cluster_host(std::string_view host, std::string_view cluster_domain) {
   return services.ends_with(".svc");
 }
 
-// A service without an address of its own, of a host that is not the cluster's, is resolved by the
-// world's DNS; an ExternalName is an alias into it.
+// What the pod may not see is none of its names. A service without an address of its own, of a host
+// that is not the cluster's, is resolved by the world's DNS; an ExternalName is an alias into it.
 bool is_ours(const Service& service, const Asker& asker) {
   if (service.kind == model::ServiceKind::external_name) return false;
+  if (!service.visible_to(asker.pod.ns)) return false;
   return !service.vips.empty() || is_cluster_host(service.hostname, asker.options.cluster_domain);
 }
 
-// Of several services of one host the pod's own namespace wins, then the namespace that the
-// operator prefers.
+// Of several services of one host the pod's own namespace wins, then the canonical one, then the
+// namespace that the operator prefers.
 int preference(const Service& service, const Asker& asker) {
   if (service.ns == asker.pod.ns) return 0;
-  if (service.ns == asker.options.preferred_namespace) return 1;
-  return 2;
+  if (service.canonical) return 1;
+  if (service.ns == asker.options.preferred_namespace) return 2;
+  return 3;
 }
 
 ServiceRecordPtr best_service(const model::Snapshot& mesh, std::string_view host,
@@ -71,8 +73,9 @@ std::vector<IpAddress> service_addresses(const Service& service, const Asker& as
 std::vector<IpAddress> endpoint_addresses(const model::Snapshot& mesh, const ServiceRecord& record,
                                           RecordType type) {
   std::vector<IpAddress> out;
+  const bool healthy_only = record.service->balancing.health == model::HealthPolicy::only_healthy;
   for (const model::Endpoint& endpoint : record.endpoints->endpoints) {
-    if (endpoint.health != model::Health::healthy) continue;
+    if (healthy_only && endpoint.health != model::Health::healthy) continue;
     const model::WorkloadPtr& workload = mesh.workload_by_uid(endpoint.workload_uid);
     if (workload == nullptr) continue;
     const auto fitting = std::ranges::find_if(
@@ -101,8 +104,10 @@ std::optional<Match> find(const model::Snapshot& mesh, const std::vector<Candida
   return std::nullopt;
 }
 
-bool withheld(RecordType type, const Asker& asker) noexcept {
-  return type == RecordType::aaaa && asker.options.ipv6 == Ipv6Answers::off;
+// Addresses of that type are not told even where there are some.
+bool withheld(RecordType type, const Service& service, const Asker& asker) noexcept {
+  if (type == RecordType::a) return service.ip_families == model::IpFamilies::v6;
+  return service.ip_families == model::IpFamilies::v4 || asker.options.ipv6 == Ipv6Answers::off;
 }
 
 }  // namespace
@@ -125,7 +130,7 @@ std::optional<OwnAnswer> decide(const model::Snapshot& mesh, const model::Worklo
   const Service& service = *match->record->service;
   answer.service = model::service_key(service.ns, service.hostname);
   answer.host = match->candidate->host;
-  if (withheld(question.type, asker)) return answer;
+  if (withheld(question.type, service, asker)) return answer;
   answer.addresses = service.vips.empty() ? endpoint_addresses(mesh, *match->record, question.type)
                                           : service_addresses(service, asker, question.type);
   std::mt19937_64 order(random);

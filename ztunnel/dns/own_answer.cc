@@ -65,8 +65,8 @@ Message encode_answer(ByteView asked, const Query& query, const OwnAnswer& answe
   if (good && !answer.alias_of.empty()) {
     Message target;
     if (append_name(target, answer.alias_of)) {
-      // The asked name is 255 bytes at most, and so is this: both always fit into 512 and into a
-      // pointer's reach... unless EDNS took its share, which the check below sees.
+      // Two names of 255 bytes do not fit into 512 together with an OPT: the end of this function
+      // looks.
       append_word(out, kPointerToQuestion);
       append_fixed(out, RecordType::cname, target.size());
       static_assert(kHeaderBytes + kNameBytesMax + 4 + 2 + kRecordFixedBytes <= kPointerMax);

@@ -24,6 +24,7 @@ enum class Families : std::uint8_t { v4, v6, both };
 /// these families; timed_out, io and the like when no upstream server could be asked, also at
 /// `deadline`.
 [[nodiscard]] coro::Task<Result<std::vector<IpAddress>>> resolve_host(
-    Upstream& upstream, HostCache& cache, std::string host, Families families, Deadline deadline);
+    Upstream& upstream, HostCache& cache, std::string host, Families families, Deadline deadline,
+    coro::CancelSource* cancel = nullptr);
 
 }  // namespace aquifer::ztunnel::dns

@@ -112,7 +112,7 @@ Result<Fd> Upstream::socket_to(const SocketAddress& server, Transport transport)
   const bool udp = transport == Transport::udp;
   TRY(Fd fd, io::socket_in(parts_.space, family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK,
                            udp ? IPPROTO_UDP : IPPROTO_TCP));
-  TRY_VOID(io::set_mark(fd.get(), parts_.mark));
+  if (parts_.mark != 0) TRY_VOID(io::set_mark(fd.get(), parts_.mark));
   return fd;
 }
 

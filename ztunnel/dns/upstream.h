@@ -32,7 +32,7 @@ class Upstream {
   struct Parts {
     io::Loop& loop;
     const io::NetworkNamespace& space;
-    /// SO_MARK: our own queries are not captured again.
+    /// SO_MARK, by which our own queries are not captured again; 0: none.
     std::uint32_t mark;
     /// Where the newest list stands.
     const ServersPtr& servers;

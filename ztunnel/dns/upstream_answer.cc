@@ -99,8 +99,7 @@ bool answers_query(ByteView response, ByteView query) noexcept {
   if (word_at(response, 4) != word_at(query, 4)) return false;
   const auto end = question_end(query);
   if (!end || response.size() < *end) return false;
-  // Types and classes are numbers, but no two differ by what lower() changes alone... so they are
-  // compared as they are.
+  // Letters of the name may change case (its lengths are below 'A'); type and class are numbers.
   const ByteView ours = query.subspan(kHeaderBytes, *end - kHeaderBytes);
   const ByteView theirs = response.subspan(kHeaderBytes, ours.size());
   if (ours.empty()) return true;
