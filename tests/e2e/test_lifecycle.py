@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient
 from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_exactly, two_node_mesh, wait_captured
 from tests.e2e.peer_certs import Mint
-from tests.lab import Pod, Process, Ztunnel, run, wait_until
+from tests.lab import Lab, Pod, Process, Ztunnel, run, wait_until
 from tests.lab.ztunnel import ztunnel_binary
 
 PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
@@ -154,6 +154,35 @@ def test_restarts_that_overlap_refuse_no_connection(backend: str, restarts: int)
         print(f"{restarts} restarts, {load.done} connections")
         assert load.done > restarts
         mesh.check_backend()
+
+
+# --- what it is told at start ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["uring"], indirect=True)
+def test_another_packet_mark_is_on_sockets_and_in_rules_and_what_has_no_effect_is_said(backend: str) -> None:
+    # The warm-up of this mesh is the test: a proxy that captured its own connections would serve none.
+    with two_node_mesh(backend, env={"PACKET_MARK": "119", "CRL_PATH": "/etc/crl.pem"}) as mesh:
+        rules = mesh.client.iptables_save()
+        assert "--mark 0x77/0xfff" in rules
+        assert "0x539" not in rules
+        for proxy in mesh.proxies:
+            assert "CRL_PATH=/etc/crl.pem has no effect" in proxy.stdout()
+
+
+@pytest.mark.parametrize("backend", ["uring"], indirect=True)
+def test_the_meshs_ports_for_administration_and_statistics_are_used(backend: str) -> None:
+    with Lab.new() as lab:
+        lab.mesh.mesh_config(defaultConfig={"proxyAdminPort": 15100, "statsPort": 15120})
+        lab.mesh.namespace("mesh", ambient=True)
+        lab.mesh.pod("mesh", "alone", node="node1", service_account="alone")
+        lab.up()
+        (proxy,) = lab.start_ztunnels(backend=backend)
+        assert proxy.get("/config_dump", 15100)[0] == 200
+        assert "aquifer_config_current" in proxy.get("/metrics", 15120)[1]
+        for port in (15000, 15020):
+            with pytest.raises(ConnectionRefusedError):
+                proxy.get("/", port)
 
 
 # --- joining and leaving ---------------------------------------------------------------------------

@@ -219,8 +219,10 @@ class MeshDir:
             }
         )
 
-    def mesh_config(self, trust_domain: str = "cluster.local", root_namespace: str = "istio-system") -> Manifest:
-        text = yaml.safe_dump({"trustDomain": trust_domain, "rootNamespace": root_namespace})
+    def mesh_config(
+        self, trust_domain: str = "cluster.local", root_namespace: str = "istio-system", **fields: object
+    ) -> Manifest:
+        text = yaml.safe_dump({"trustDomain": trust_domain, "rootNamespace": root_namespace, **fields})
         return self.apply(
             {
                 "apiVersion": "v1",
