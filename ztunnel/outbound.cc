@@ -66,7 +66,7 @@ coro::Task<void> Outbound::serve(Fd accepted) {
 model::Resolution Outbound::resolve(const OutboundCall& call) {
   Worker& worker = pod_.worker;
   model::ResolveRequest request{call.source, call.wanted, worker.random()};
-  request.avoided = &worker.avoided;
+  request.avoided = &pod_.avoided;
   request.now = worker.loop.now();
   return model::resolve(*call.snapshot, request);
 }

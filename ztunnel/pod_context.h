@@ -6,6 +6,7 @@
 #include "common/io/account.h"
 #include "common/io/netns.h"
 #include "common/io/socket.h"
+#include "config/model/avoided_endpoints.h"
 #include "config/model/workload.h"
 #include "ztunnel/dns/host_cache.h"
 #include "ztunnel/dns/upstream.h"
@@ -52,6 +53,9 @@ struct PodContext {
   ResolvedNames resolved_names;
   /// What its connections did.
   PodFlows flows;
+  /// What the pod's connections learned of endpoints that fail. Not shared with other pods: one can
+  /// make its own connections fail, and must harm nobody but itself.
+  model::AvoidedEndpoints avoided;
   /// Those of them whose context is known; each is the frame of one of `connections`.
   LiveConnections live;
   /// What it costs. All of its coroutines have ended before it goes.

@@ -5,6 +5,7 @@
 #include "common/hbone/traceparent.h"
 #include "common/io/loop.h"
 #include "ztunnel/error_text.h"
+#include "ztunnel/host_lookup.h"
 
 #include <algorithm>
 #include <optional>
@@ -44,14 +45,18 @@ bool is_endpoints_fault(const Error& error) noexcept {
   }
 }
 
+Refusal failure_of(const Error& error) {
+  return {.flag = response_flag(error), .reason = error_text(error), .policy = {}, .detail = {}};
+}
+
 // The next target of a call whose endpoints in `tried` failed.
-std::optional<model::ResolvedTarget> another(Worker& worker, const OutboundCall& call,
+std::optional<model::ResolvedTarget> another(PodContext& pod, const OutboundCall& call,
                                              std::span<const model::EndpointId> tried) {
   if (call.target.endpoint == 0 || call.target.endpoints <= tried.size()) return std::nullopt;
-  model::ResolveRequest request{call.source, call.wanted, worker.random()};
+  model::ResolveRequest request{call.source, call.wanted, pod.worker.random()};
   request.tried = tried;
-  request.avoided = &worker.avoided;
-  request.now = worker.loop.now();
+  request.avoided = &pod.avoided;
+  request.now = pod.worker.loop.now();
   auto target = model::resolve(*call.snapshot, request);
   if (!target || target->endpoint == 0) return std::nullopt;
   return std::move(*target);
@@ -92,10 +97,13 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
   std::vector<model::EndpointId> tried;
   for (;;) {
     Refusal failure;
+    const Status addressed = co_await find_address(call, record, deadline);
     const auto refusal = judge_outbound(*call.snapshot, *call.source, call.facts);
     tried.push_back(call.target.endpoint);
-    auto next = tried.size() < kTriesMax ? another(worker, call, tried) : std::nullopt;
-    if (refusal) {
+    auto next = tried.size() < kTriesMax ? another(pod_, call, tried) : std::nullopt;
+    if (!addressed) {
+      failure = failure_of(addressed.error());
+    } else if (refusal) {
       failure = *refusal;
     } else {
       const Deadline patience =
@@ -103,14 +111,13 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
       const auto refusals = next ? Refusals::leave : Refusals::wait;
       auto stream = co_await try_endpoint(call, patience, refusals);
       if (stream) {
-        worker.avoided.succeeded(call.target.endpoint);
+        pod_.avoided.succeeded(call.target.endpoint);
         co_return std::move(*stream);
       }
       const Error error = stream.error();
-      failure = {
-          .flag = response_flag(error), .reason = error_text(error), .policy = {}, .detail = {}};
+      failure = failure_of(error);
       if (!is_endpoints_fault(error)) co_return std::unexpected(std::move(failure));
-      if (call.target.endpoint != 0) worker.avoided.failed(call.target.endpoint, worker.loop.now());
+      if (call.target.endpoint != 0) pod_.avoided.failed(call.target.endpoint, worker.loop.now());
     }
     if (!next || deadline.expired(worker.loop.now())) co_return std::unexpected(std::move(failure));
     log::debug("ztunnel::outbound", "{} to {}: {}: trying another endpoint (try {})",
@@ -122,6 +129,22 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
     call.facts.names = std::move(names);
     turn_record_to(record, failure.flag, call.facts);
   }
+}
+
+coro::Task<Status> UpstreamConnector::find_address(OutboundCall& call,
+                                                   telemetry::ConnectionRecord& record,
+                                                   Deadline deadline) {
+  if (call.target.unresolved_host.empty()) co_return Status();
+  std::string host = call.target.unresolved_host;
+  auto ip = co_await look_up_host(pod_, std::move(host), call.wanted.addr.ip, deadline);
+  if (!ip) co_return std::unexpected(ip.error());
+  call.target.set_resolved(*ip);
+  ConnectionFacts known = outbound_facts(call.target, call.source, call.client, call.wanted);
+  call.facts.destination_address = known.destination_address;
+  call.facts.endpoint_address = known.endpoint_address;
+  call.facts.hbone_address = known.hbone_address;
+  record.set_destination(known.destination_address, std::move(known.hbone_address));
+  co_return Status();
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::try_endpoint(

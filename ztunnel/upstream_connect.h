@@ -56,6 +56,9 @@ class UpstreamConnector {
   /// A tunnel whose dial is refused: may its node be about to listen, or is there somebody else?
   enum class Refusals : std::uint8_t { wait, leave };
 
+  /// Completes the target's address where only a host name was known.
+  coro::Task<Status> find_address(OutboundCall& call, telemetry::ConnectionRecord& record,
+                                  Deadline deadline);
   /// One endpoint, as often as it takes to know that it does not answer.
   coro::Task<Result<std::unique_ptr<io::ByteStream>>> try_endpoint(const OutboundCall& call,
                                                                    Deadline deadline,

@@ -6,7 +6,6 @@
 #include "common/telemetry/pod_metrics.h"
 #include "common/telemetry/traffic_metrics.h"
 #include "config/ca/loop_certs.h"
-#include "config/model/avoided_endpoints.h"
 #include "config/model/snapshot.h"
 #include "ztunnel/dns/dns_metrics.h"
 #include "ztunnel/dns/upstream.h"
@@ -41,8 +40,6 @@ struct Worker {
   /// Never null: whom the pods' DNS queries are forwarded to.
   dns::ServersPtr dns_servers = std::make_shared<const dns::Servers>();
   std::mt19937_64 random;
-  /// What this loop's connections learned of endpoints that fail.
-  model::AvoidedEndpoints avoided;
   FlowJournal journal;
 };
 

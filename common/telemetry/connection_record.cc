@@ -41,6 +41,11 @@ void ConnectionRecord::turn_to(ResponseFlag flag, const TrafficLabels& labels, C
   log_ = std::move(log);
 }
 
+void ConnectionRecord::set_destination(const SocketAddress& dst_addr, std::string dst_hbone_addr) {
+  log_.dst_addr = dst_addr;
+  log_.dst_hbone_addr = std::move(dst_hbone_addr);
+}
+
 void ConnectionRecord::succeed(MonoTime now) {
   counters_.closed();
   end(now, ResponseFlag::none, {});

@@ -64,6 +64,8 @@ class ConnectionRecord {
   /// the connection goes to another. Each destination is counted for itself; the log's one line
   /// will name the last.
   void turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log);
+  /// The destination's addresses, where they were not known when the connection opened.
+  void set_destination(const SocketAddress& dst_addr, std::string dst_hbone_addr);
 
   /// Both may be null, and outlive the record or are taken back.
   void watch(EndObserver* observer, PodBytes* pod) noexcept {

@@ -3,12 +3,12 @@
 #include "config/manifests/endpoints.h"
 #include "config/manifests/enrolment.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/service_meta.h"
 #include "config/manifests/waypoints.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace aquifer::manifests {
@@ -35,7 +35,14 @@ model::Service service_of(const Assembly& assembly, const ServiceObject& object)
                              .target_port_name = port.target_name,
                              .app_protocol = port.app_protocol});
   }
-  service.balancing = load_balancing(object);
+  service.balancing = load_balancing(
+      object, traffic_distribution(assembly, object.meta, object.traffic_distribution));
+  if (object.ip_families.size() == 1) {
+    service.ip_families =
+        object.ip_families.front() == "IPv6" ? model::IpFamilies::v6 : model::IpFamilies::v4;
+  }
+  service.export_to = export_to_annotation(object.meta);
+  service.external_name = object.external_name;
   service.waypoints = service_waypoints(assembly, object.meta);
   return service;
 }
@@ -57,15 +64,15 @@ void warn_of_shared_addresses(Assembly& assembly) {
 
 }  // namespace
 
-void add_services(Assembly& assembly) {
+void add_services(Assembly& assembly, const SelectedWorkloads& index) {
   warn_of_shared_addresses(assembly);
-  EndpointFinder finder(assembly);
+  EndpointFinder finder(assembly, index);
   assembly.for_each(&FileObjects::services, [&](const ServiceObject& object) {
-    model::Service service = service_of(assembly, object);
     check_waypoint_labels(assembly, object.meta, "Service");
-    assembly.state.services.push_back(
-        {std::make_shared<const model::Service>(std::move(service)),
-         std::make_shared<const model::EndpointSet>(finder.find(object))});
+    assembly.services.push_back({.service = service_of(assembly, object),
+                                 .endpoints = finder.find(object),
+                                 .meta = &object.meta,
+                                 .kubernetes = true});
   });
 }
 

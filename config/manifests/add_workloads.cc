@@ -34,7 +34,8 @@ model::Workload workload_of(const Assembly& assembly, const PodObject& pod) {
   workload.workload_type = name.type;
   workload.canonical_name = canonical_name(pod.meta, name.name);
   workload.canonical_revision = canonical_revision(pod.meta);
-  workload.locality = locality(pod.meta);
+  const auto node = assembly.nodes.find(pod.node);
+  workload.locality = locality(pod.meta, node == assembly.nodes.end() ? nullptr : node->second);
   workload.addresses = pod.addresses;
   workload.capture = is_enrolled(pod, ns_object);
   workload.protocol = tunnel_protocol(pod, workload.capture);

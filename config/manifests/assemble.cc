@@ -5,6 +5,7 @@
 #include "config/manifests/limits.h"
 #include "config/manifests/lint/lint.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/selected_workloads.h"
 #include "config/manifests/waypoints.h"
 
 #include <fmt/format.h>
@@ -81,6 +82,8 @@ void index_objects(Assembly& assembly) {
   assembly.for_each(&FileObjects::namespaces, [&](const NamespaceObject& ns) {
     assembly.namespaces.emplace(ns.meta.name, &ns);
   });
+  assembly.for_each(&FileObjects::nodes,
+                    [&](const NodeObject& node) { assembly.nodes.emplace(node.meta.name, &node); });
   assembly.for_each(&FileObjects::waypoints, [&](const WaypointObject& waypoint) {
     assembly.waypoints.emplace(fmt::format("{}/{}", waypoint.meta.ns, waypoint.meta.name),
                                &waypoint);
@@ -119,6 +122,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
                     .pods_by_address = {},
                     .waypoints = {},
                     .policy_bindings = {},
+                    .nodes = {},
+                    .services = {},
                     .state = {}};
   for (const FileObjects* file : files) report.append(file->report);
   refuse_too_many(assembly);
@@ -132,6 +137,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::peer_authentications, "PeerAuthentication");
   refuse_duplicates(assembly, &FileObjects::network_policies, "NetworkPolicy");
   refuse_duplicates(assembly, &FileObjects::egress_policies, "EgressPolicy");
+  refuse_duplicates(assembly, &FileObjects::service_entries, "ServiceEntry");
+  refuse_duplicates(assembly, &FileObjects::workload_entries, "WorkloadEntry");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};
@@ -142,7 +149,11 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   });
   add_policies(assembly);
   add_workloads(assembly);
-  add_services(assembly);
+  add_workload_entries(assembly);
+  const SelectedWorkloads index(assembly);
+  add_services(assembly, index);
+  add_service_entries(assembly, index);
+  settle_services(assembly);
   add_network_policies(assembly);
   add_egress_policies(assembly);
   if (findings != nullptr && !report.has_errors()) *findings = lint(assembly);

@@ -17,6 +17,15 @@
 
 namespace aquifer::manifests {
 
+/// A service that an object stands for.
+struct AssembledService {
+  model::Service service;
+  model::EndpointSet endpoints;
+  const Metadata* meta = nullptr;
+  /// A Service, and not a ServiceEntry.
+  bool kubernetes = false;
+};
+
 struct Assembly {
   std::span<const FileObjects* const> files;
   const LoadOptions& options;
@@ -29,6 +38,9 @@ struct Assembly {
   std::unordered_map<std::string, const WaypointObject*> waypoints;
   /// What holds for a workload by its labels; complete after add_policies().
   PolicyBindings policy_bindings;
+  std::unordered_map<std::string, const NodeObject*> nodes;
+  /// Until settle_services() has decided which of them count.
+  std::vector<AssembledService> services;
   model::FullState state;
 
   void report_at(Severity severity, const Origin& origin, std::string object, std::string field,
@@ -47,14 +59,20 @@ struct Assembly {
 [[nodiscard]] std::string pod_uid(const LoadOptions& options, std::string_view ns,
                                   std::string_view name);
 
+class SelectedWorkloads;
+
 /// Is this a pod that runs, with an address?
 [[nodiscard]] bool is_workload(const PodObject& pod);
 
 // The steps, each in a file of its own name.
 void add_policies(Assembly& assembly);
 void add_workloads(Assembly& assembly);
-void add_services(Assembly& assembly);
 void add_network_policies(Assembly& assembly);
 void add_egress_policies(Assembly& assembly);
+void add_workload_entries(Assembly& assembly);
+void add_services(Assembly& assembly, const SelectedWorkloads& index);
+void add_service_entries(Assembly& assembly, const SelectedWorkloads& index);
+/// Last: moves what counts of `services` into the state.
+void settle_services(Assembly& assembly);
 
 }  // namespace aquifer::manifests

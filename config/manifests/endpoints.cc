@@ -1,5 +1,6 @@
 #include "config/manifests/endpoints.h"
 
+#include "config/manifests/entry_workload.h"
 #include "config/manifests/read_objects.h"
 
 #include <fmt/format.h>
@@ -10,17 +11,6 @@
 
 namespace aquifer::manifests {
 namespace {
-
-std::string label_key(std::string_view ns, std::string_view name, std::string_view value) {
-  return fmt::format("{}/{}={}", ns, name, value);
-}
-
-bool selects(const StringMap& selector, const PodObject& pod) {
-  return std::ranges::all_of(selector, [&](const auto& wanted) {
-    const std::string* value = pod.meta.label(wanted.first);
-    return value != nullptr && *value == wanted.second;
-  });
-}
 
 // The ports of one pod: a named target is looked up in its containers, and left out where they have
 // no such name.
@@ -33,6 +23,20 @@ std::vector<model::PortMapping> ports_of(const ServiceObject& service, const Pod
     }
     const auto named = std::ranges::find(pod.named_ports, port.target_name, &NamedPort::name);
     if (named != pod.named_ports.end()) result.push_back({port.port, named->number});
+  }
+  return result;
+}
+
+// A VM has no containers: it maps the name of the target itself.
+std::vector<model::PortMapping> ports_of(const ServiceObject& service, const EntrySpec& spec) {
+  std::vector<model::PortMapping> result;
+  for (const ServicePortObject& port : service.ports) {
+    if (port.target != 0) {
+      result.push_back({port.port, port.target});
+      continue;
+    }
+    const auto named = spec.ports.find(port.target_name);
+    if (named != spec.ports.end()) result.push_back({port.port, named->second});
   }
   return result;
 }
@@ -61,21 +65,25 @@ void merge(model::Endpoint& into, const model::Endpoint& other) {
 
 }  // namespace
 
-EndpointFinder::EndpointFinder(Assembly& assembly) : assembly_(assembly) {
+model::EndpointSet endpoint_set(std::vector<model::Endpoint> endpoints) {
+  model::EndpointSet result;
+  std::ranges::sort(endpoints, {}, &model::Endpoint::workload_uid);
+  for (model::Endpoint& endpoint : endpoints) {
+    const bool repeated =
+        !result.endpoints.empty() && result.endpoints.back().workload_uid == endpoint.workload_uid;
+    if (repeated) continue;
+    std::ranges::sort(endpoint.ports, {}, &model::PortMapping::service_port);
+    result.weight_max = std::max(result.weight_max, endpoint.weight);
+    result.endpoints.push_back(std::move(endpoint));
+  }
+  return result;
+}
+
+EndpointFinder::EndpointFinder(Assembly& assembly, const SelectedWorkloads& index)
+    : assembly_(assembly), index_(index) {
   assembly.for_each(&FileObjects::slices, [&](const EndpointSliceObject& slice) {
     if (!slice.service.empty())
       slices_[fmt::format("{}/{}", slice.meta.ns, slice.service)].push_back(&slice);
-  });
-  assembly.for_each(&FileObjects::services, [&](const ServiceObject& service) {
-    for (const auto& [name, value] : service.selector)
-      pods_by_label_[label_key(service.meta.ns, name, value)];
-  });
-  assembly.for_each(&FileObjects::pods, [&](const PodObject& pod) {
-    if (!is_workload(pod)) return;
-    for (const auto& [name, value] : pod.meta.labels) {
-      const auto at = pods_by_label_.find(label_key(pod.meta.ns, name, value));
-      if (at != pods_by_label_.end()) at->second.push_back(&pod);
-    }
   });
 }
 
@@ -83,16 +91,17 @@ model::EndpointSet EndpointFinder::find(const ServiceObject& service) {
   EndpointsByUid endpoints;
   if (slices_.contains(fmt::format("{}/{}", service.meta.ns, service.meta.name))) {
     add_from_slices(service, endpoints);
+    // Kubernetes knows no VMs: its slices have pods alone.
+    add_selected_entries(service, endpoints);
   } else {
-    add_from_selector(service, endpoints);
+    add_selected_pods(service, endpoints);
+    add_selected_entries(service, endpoints);
     warn_of_unserved_ports(service, endpoints);
   }
-  model::EndpointSet result;
-  for (auto& [uid, endpoint] : endpoints) {
-    std::ranges::sort(endpoint.ports, {}, &model::PortMapping::service_port);
-    result.endpoints.push_back(std::move(endpoint));
-  }
-  return result;
+  std::vector<model::Endpoint> list;
+  list.reserve(endpoints.size());
+  for (auto& [uid, endpoint] : endpoints) list.push_back(std::move(endpoint));
+  return endpoint_set(std::move(list));
 }
 
 void EndpointFinder::add_from_slices(const ServiceObject& service, EndpointsByUid& endpoints) {
@@ -110,21 +119,25 @@ void EndpointFinder::add_from_slices(const ServiceObject& service, EndpointsByUi
   }
 }
 
-void EndpointFinder::add_from_selector(const ServiceObject& service, EndpointsByUid& endpoints) {
-  if (service.selector.empty()) return;
-  // The rarest label leaves the fewest pods to look at.
-  const std::vector<const PodObject*>* candidates = nullptr;
-  for (const auto& [name, value] : service.selector) {
-    const auto& pods = pods_by_label_[label_key(service.meta.ns, name, value)];
-    if (candidates == nullptr || pods.size() < candidates->size()) candidates = &pods;
-  }
-  for (const PodObject* pod : *candidates) {
-    if (!selects(service.selector, *pod)) continue;
-    const bool serves = (pod->ready && !pod->meta.deleting) || service.publish_not_ready;
+void EndpointFinder::add_selected_pods(const ServiceObject& service, EndpointsByUid& endpoints) {
+  for (const PodObject* pod : index_.pods(service.meta.ns, service.selector)) {
     model::Endpoint endpoint;
     endpoint.workload_uid = pod_uid(assembly_.options, pod->meta.ns, pod->meta.name);
-    endpoint.health = serves ? model::Health::healthy : model::Health::unhealthy;
+    endpoint.health =
+        pod->ready && !pod->meta.deleting ? model::Health::healthy : model::Health::unhealthy;
     endpoint.ports = ports_of(service, *pod);
+    std::string uid = endpoint.workload_uid;
+    endpoints.emplace(std::move(uid), std::move(endpoint));
+  }
+}
+
+void EndpointFinder::add_selected_entries(const ServiceObject& service, EndpointsByUid& endpoints) {
+  for (const WorkloadEntryObject* entry : index_.entries(service.meta.ns, service.selector)) {
+    model::Endpoint endpoint;
+    endpoint.workload_uid = workload_entry_uid(assembly_, entry->meta);
+    endpoint.health = entry->healthy ? model::Health::healthy : model::Health::unhealthy;
+    endpoint.weight = entry->spec.weight;
+    endpoint.ports = ports_of(service, entry->spec);
     std::string uid = endpoint.workload_uid;
     endpoints.emplace(std::move(uid), std::move(endpoint));
   }

@@ -95,25 +95,35 @@ std::string canonical_revision(const Metadata& pod) {
       "latest");
 }
 
-model::Locality locality(const Metadata& pod) {
-  return {.region = first_label(pod, {"topology.kubernetes.io/region"}, ""),
-          .zone = first_label(pod, {"topology.kubernetes.io/zone"}, ""),
-          .subzone = first_label(pod, {"topology.istio.io/subzone"}, "")};
+model::Locality locality(const Metadata& pod, const NodeObject* node) {
+  const auto label = [&](std::string_view name) {
+    return first_label(pod, {name}, node != nullptr ? first_label(node->meta, {name}, "") : "");
+  };
+  return {.region = label("topology.kubernetes.io/region"),
+          .zone = label("topology.kubernetes.io/zone"),
+          .subzone = label("topology.istio.io/subzone")};
 }
 
-model::LoadBalancing load_balancing(const ServiceObject& service) {
-  if (service.internal_traffic_policy == "Local") {
-    return {model::BalancingMode::strict, {RoutingScope::node}};
-  }
-  const std::string& distribution = service.traffic_distribution;
+model::LoadBalancing load_balancing(const ServiceObject& service, std::string_view distribution) {
+  model::LoadBalancing balancing =
+      service.internal_traffic_policy == "Local"
+          ? model::LoadBalancing{model::BalancingMode::strict, {RoutingScope::node}, {}}
+          : load_balancing(distribution);
+  if (service.publish_not_ready) balancing.health = model::HealthPolicy::allow_all;
+  return balancing;
+}
+
+model::LoadBalancing load_balancing(std::string_view distribution) {
   if (distribution == "PreferClose" || distribution == "PreferSameZone") {
     return {model::BalancingMode::failover,
-            {RoutingScope::network, RoutingScope::region, RoutingScope::zone}};
+            {RoutingScope::network, RoutingScope::region, RoutingScope::zone},
+            {}};
   }
   if (distribution == "PreferSameNode") {
     return {model::BalancingMode::failover,
             {RoutingScope::network, RoutingScope::region, RoutingScope::zone, RoutingScope::subzone,
-             RoutingScope::node}};
+             RoutingScope::node},
+            {}};
   }
   return {};
 }

@@ -41,9 +41,13 @@ struct WorkloadName {
 /// Labels service.istio.io/canonical-revision, app.kubernetes.io/version, version, else "latest".
 [[nodiscard]] std::string canonical_revision(const Metadata& pod);
 
-[[nodiscard]] model::Locality locality(const Metadata& pod);
+/// From the labels of a pod, else of its node, which may be null.
+[[nodiscard]] model::Locality locality(const Metadata& pod, const NodeObject* node = nullptr);
 
-/// From spec.trafficDistribution and spec.internalTrafficPolicy.
-[[nodiscard]] model::LoadBalancing load_balancing(const ServiceObject& service);
+/// From what is said of the distribution of traffic; unknown words say nothing.
+[[nodiscard]] model::LoadBalancing load_balancing(std::string_view distribution);
+/// The same, with spec.internalTrafficPolicy and spec.publishNotReadyAddresses.
+[[nodiscard]] model::LoadBalancing load_balancing(const ServiceObject& service,
+                                                  std::string_view distribution);
 
 }  // namespace aquifer::manifests

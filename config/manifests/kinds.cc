@@ -14,12 +14,13 @@ struct Row {
 
 constexpr std::array kRows{
     Row{"", "Namespace", KindState::read},
+    Row{"", "Node", KindState::read},
     Row{"", "Pod", KindState::read},
     Row{"", "Service", KindState::read},
     Row{"", "ConfigMap", KindState::read},
     Row{"discovery.k8s.io", "EndpointSlice", KindState::read},
-    Row{"networking.istio.io", "ServiceEntry", KindState::not_yet},
-    Row{"networking.istio.io", "WorkloadEntry", KindState::not_yet},
+    Row{"networking.istio.io", "ServiceEntry", KindState::read},
+    Row{"networking.istio.io", "WorkloadEntry", KindState::read},
     Row{"networking.istio.io", "VirtualService", KindState::not_yet},
     Row{"networking.istio.io", "DestinationRule", KindState::not_yet},
     Row{"telemetry.istio.io", "Telemetry", KindState::not_yet},

@@ -6,6 +6,8 @@
 #include "config/manifests/diagnostic.h"
 #include "config/manifests/fields.h"
 #include "config/manifests/network_objects.h"
+#include "config/manifests/object_meta.h"
+#include "config/manifests/service_entry_objects.h"
 #include "config/model/authorization_policy.h"
 #include "config/model/egress_policy.h"
 #include "config/model/mesh_config.h"
@@ -20,33 +22,12 @@
 
 namespace aquifer::manifests {
 
-/// Where an object stands.
-struct Origin {
-  std::shared_ptr<const std::string> file;
-  std::uint32_t line = 0;
-};
-
-struct Metadata {
-  std::string ns;
-  std::string name;
-  std::string uid;
-  /// creationTimestamp, as it is written.
-  std::string created;
-  StringMap labels;
-  /// Only those that are read somewhere: dumps carry whole manifests in annotations.
-  StringMap annotations;
-  /// The owner that controls the object, if any.
-  std::string owner_kind;
-  std::string owner_name;
-  bool deleting = false;
-  Origin origin;
-
-  /// Null when there is no such label.
-  [[nodiscard]] const std::string* label(std::string_view name) const;
-  [[nodiscard]] const std::string* annotation(std::string_view name) const;
-};
-
 struct NamespaceObject {
+  Metadata meta;
+};
+
+/// A machine of the cluster: where its pods are.
+struct NodeObject {
   Metadata meta;
 };
 
@@ -86,6 +67,9 @@ struct ServiceObject {
   bool headless = false;
   std::vector<ServicePortObject> ports;
   StringMap selector;
+  std::string external_name;
+  /// As written; none: as the addresses say.
+  std::vector<std::string> ip_families;
   bool publish_not_ready = false;
   std::string traffic_distribution;
   std::string internal_traffic_policy;
@@ -187,6 +171,9 @@ struct FileObjects {
   std::vector<PeerAuthenticationObject> peer_authentications;
   std::vector<NetworkPolicyObject> network_policies;
   std::vector<EgressPolicyObject> egress_policies;
+  std::vector<ServiceEntryObject> service_entries;
+  std::vector<WorkloadEntryObject> workload_entries;
+  std::vector<NodeObject> nodes;
   std::vector<OtherObject> others;
   /// Objects of every kind.
   std::size_t objects = 0;

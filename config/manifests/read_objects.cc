@@ -30,7 +30,7 @@ bool annotation_counts(std::string_view name) {
 }
 
 bool is_cluster_scoped(std::string_view kind) {
-  return kind == "Namespace";
+  return kind == "Namespace" || kind == "Node";
 }
 
 // What comes before the parts of one object can be read.
@@ -82,11 +82,21 @@ void read_namespace(Fields& fields, Metadata meta, FileObjects& out) {
   out.namespaces.push_back({std::move(meta)});
 }
 
+// Only where the machine stands counts.
+void read_node(Fields& fields, Metadata meta, FileObjects& out) {
+  fields.ignore({"spec", "status"});
+  fields.finish();
+  out.nodes.push_back({std::move(meta)});
+}
+
 void read_known(Fields& fields, const Header& header, const Origin& origin, FileObjects& out) {
   Metadata meta = read_metadata(fields, header, origin);
   if (header.kind == "Namespace") return read_namespace(fields, std::move(meta), out);
   if (header.kind == "Pod") return read_pod(fields, std::move(meta), out);
   if (header.kind == "Service") return read_service(fields, std::move(meta), out);
+  if (header.kind == "Node") return read_node(fields, std::move(meta), out);
+  if (header.kind == "ServiceEntry") return read_service_entry(fields, std::move(meta), out);
+  if (header.kind == "WorkloadEntry") return read_workload_entry(fields, std::move(meta), out);
   if (header.kind == "Gateway") return read_gateway(fields, std::move(meta), out);
   if (header.kind == "ConfigMap") return read_config_map(fields, std::move(meta), out);
   if (header.kind == "AuthorizationPolicy") {

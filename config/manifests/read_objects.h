@@ -19,6 +19,8 @@ namespace aquifer::manifests {
 void read_pod(Fields& fields, Metadata meta, FileObjects& out);
 void read_service(Fields& fields, Metadata meta, FileObjects& out);
 void read_endpoint_slice(Fields& fields, Metadata meta, FileObjects& out);
+void read_service_entry(Fields& fields, Metadata meta, FileObjects& out);
+void read_workload_entry(Fields& fields, Metadata meta, FileObjects& out);
 /// Gateways of other classes than istio-waypoint are left alone.
 void read_gateway(Fields& fields, Metadata meta, FileObjects& out);
 void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out);

@@ -88,10 +88,12 @@ void read_service_spec(Fields& spec, ServiceObject& service) {
   service.publish_not_ready = spec.boolean("publishNotReadyAddresses").value_or(false);
   service.traffic_distribution = spec.text_or("trafficDistribution", "");
   service.internal_traffic_policy = spec.text_or("internalTrafficPolicy", "Cluster");
-  spec.ignore({"allocateLoadBalancerNodePorts", "externalIPs", "externalName",
-               "externalTrafficPolicy", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy",
-               "loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges", "sessionAffinity",
-               "sessionAffinityConfig"});
+  service.external_name = spec.text_or("externalName", "");
+  for (TextItem& item : spec.texts("ipFamilies"))
+    service.ip_families.push_back(std::move(item.text));
+  spec.ignore({"allocateLoadBalancerNodePorts", "externalIPs", "externalTrafficPolicy",
+               "healthCheckNodePort", "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP",
+               "loadBalancerSourceRanges", "sessionAffinity", "sessionAffinityConfig"});
   spec.finish();
 }
 
@@ -111,6 +113,8 @@ void check_service(const Fields& fields, const ServiceObject& service) {
     fields.error("spec.internalTrafficPolicy",
                  fmt::format("\"{}\" is not known: write Cluster or Local", policy.substr(0, 60)));
   }
+  if (service.type == "ExternalName" && service.external_name.empty())
+    fields.error("spec.externalName", "missing: write the host name that this service stands for");
   const bool unreachable =
       service.addresses.empty() && !service.headless && service.type != "ExternalName";
   if (unreachable) {

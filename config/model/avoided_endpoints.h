@@ -1,5 +1,5 @@
 // Endpoints that kept failing of late, to be chosen only if nothing else is left. A plain value
-// with a size limit; the time is handed in. One loop has one.
+// with a size limit; the time is handed in. Each pod's proxy has one.
 #pragma once
 
 #include "common/base/time.h"

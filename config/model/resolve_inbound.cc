@@ -1,6 +1,7 @@
 // The inbound half of resolve.h: what a CONNECT or a captured plaintext connection may reach.
 #include "common/base/assert.h"
 #include "config/model/resolve.h"
+#include "config/model/waypoint_choice.h"
 
 #include <fmt/format.h>
 
@@ -68,6 +69,18 @@ std::expected<InboundTarget, InboundRefusal> checked(const SocketAddress& upstre
   return InboundTarget{UpstreamAddr(upstream), std::move(service)};
 }
 
+// The service, or the workload, that has the address stands behind this very pod: a waypoint whose
+// own node proxy hands it what was meant for others.
+bool is_waypoint_of(const Snapshot& snapshot, const Workload& local, const IpAddress& ip) {
+  const auto names_it = [&](const WaypointRef& waypoint) {
+    return is_served_by(snapshot, waypoint, local);
+  };
+  const auto& record = snapshot.service_by_vip(local.network, ip, local.ns);
+  if (record != nullptr) return std::ranges::any_of(record->service->waypoints, names_it);
+  const WorkloadPtr& workload = snapshot.workload_by_ip(local.network, ip);
+  return workload != nullptr && workload->waypoint && names_it(*workload->waypoint);
+}
+
 std::expected<InboundTarget, InboundRefusal> resolve_host(const Snapshot& snapshot,
                                                           const InboundRequest& request,
                                                           const HostPort& wanted) {
@@ -92,7 +105,7 @@ std::expected<InboundTarget, InboundRefusal> resolve_inbound(const Snapshot& sna
   AQUIFER_ASSERT(request.local != nullptr);
   if (const auto address = SocketAddress::parse(request.authority); address && address->port != 0) {
     const IpAddress& own = request.connection.addr.ip;
-    if (address->ip != own) {
+    if (address->ip != own && !is_waypoint_of(snapshot, *request.local, address->ip)) {
       return refuse(kBadRequest, Error(Errc::invalid, ErrorSource::downstream, "ip mismatch"),
                     fmt::format("ip mismatch: {} != {}", own.to_string(), address->ip.to_string()));
     }

@@ -59,6 +59,32 @@ ServiceRecord service_of(int index) {
           std::make_shared<const EndpointSet>(std::move(set))};
 }
 
+// Many services have one address, few have a range.
+ServiceRecord range_of(std::uint8_t bits) {
+  ServiceRecord record = service_of(0);
+  Service service = *record.service;
+  service.name = fmt::format("range-{}", bits);
+  service.hostname = service.name + ".example.com";
+  service.vips.clear();
+  service.cidr_vips = {{"", Cidr(IpAddress::v4({192, 168, 7, 0}), bits)}};
+  record.service = std::make_shared<const Service>(std::move(service));
+  return record;
+}
+
+ServiceRecord waypointed() {
+  ServiceRecord record = service_of(1);
+  WaypointRef waypoint;
+  waypoint.ns = "default";
+  waypoint.hostname = "service-2.default.svc.cluster.local";
+  Service service = *record.service;
+  service.name = "behind";
+  service.hostname = "behind.default.svc.cluster.local";
+  service.vips = {{"", IpAddress::v4({172, 31, 0, 1})}};
+  service.waypoints = {waypoint};
+  record.service = std::make_shared<const Service>(std::move(service));
+  return record;
+}
+
 // Processor time: the figures then mean the same on a machine that does other things, too.
 double cpu_ns() {
   timespec time{};
@@ -87,6 +113,8 @@ int main() {
   for (int i = 0; i < kWorkloads; ++i)
     all.upserted_workloads.push_back(workload_of(i, Health::healthy));
   for (int i = 0; i < kServices; ++i) all.upserted_services.push_back(service_of(i));
+  for (const std::uint8_t bits : {8, 16, 24}) all.upserted_services.push_back(range_of(bits));
+  all.upserted_services.push_back(waypointed());
   Store store;
   measure("first snapshot of 100,000 workloads", 1,
           [&](int) { return store.apply(all).after->workload_count(); });
@@ -108,6 +136,33 @@ int main() {
     return resolve(mesh,
                    {client, OriginalDst(SocketAddress{vip, 80}), static_cast<std::uint64_t>(round)})
         ->upstream.addr.port;
+  });
+  measure("resolve, service in a range, 3 lengths in use", kRounds, [&](int round) {
+    const OriginalDst inside(
+        SocketAddress{IpAddress::v4({192, 168, 7, static_cast<std::uint8_t>(round)}), 80});
+    return resolve(mesh, {client, inside, static_cast<std::uint64_t>(round)})->upstream.addr.port;
+  });
+  measure("resolve, service behind a waypoint of 20", kRounds, [&](int round) {
+    const OriginalDst behind(SocketAddress{IpAddress::v4({172, 31, 0, 1}), 80});
+    return resolve(mesh, {client, behind, static_cast<std::uint64_t>(round)})->tunnel.addr.port;
+  });
+  AvoidedEndpoints avoided;
+  const MonoTime now = Clock::now();
+  for (EndpointId id = 1; id <= AvoidedEndpoints::kEndpointsMax; ++id) {
+    avoided.failed(id, now);
+    avoided.failed(id, now);
+  }
+  measure("resolve, 1,024 endpoints avoided", kRounds, [&](int round) {
+    const int service = scattered(round, kServices);
+    ResolveRequest request{
+        client,
+        OriginalDst(SocketAddress{IpAddress::v4({172, 16, static_cast<std::uint8_t>(service >> 8),
+                                                 static_cast<std::uint8_t>(service)}),
+                                  80}),
+        static_cast<std::uint64_t>(round)};
+    request.avoided = &avoided;
+    request.now = now;
+    return resolve(mesh, request)->upstream.addr.port;
   });
   measure("resolve, pod by address", kRounds, [&](int round) {
     const OriginalDst pod(SocketAddress{address_of(scattered(round, kWorkloads)), 8080});

@@ -147,18 +147,19 @@ TEST_CASE("a named target port that no pod has is a warning at the port's line")
       mesh, "mesh.yaml:11: warning: Service default/web: spec.ports: targetPort: no container"));
 }
 
-TEST_CASE("only ready pods are healthy endpoints, unless the service publishes the others") {
+TEST_CASE("only ready pods are healthy endpoints; a service that publishes the others uses all") {
   const std::string unready =
       "---\napiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {app: web}}\nspec: {nodeName: "
       "n}\n"
       "status: {podIP: 10.0.0.1, conditions: [{type: Ready, status: \"False\"}]}\n";
-  const auto health = [&](std::string_view more) {
+  const auto policy = [&](std::string_view more) {
     const Loaded mesh =
         load_text(unready + service_yaml("web", "10.96.0.1", "{app: web}", "[{port: 80}]", more));
-    return mesh.state.services[0].endpoints->endpoints[0].health;
+    CHECK(mesh.state.services[0].endpoints->endpoints[0].health == model::Health::unhealthy);
+    return mesh.state.services[0].service->balancing.health;
   };
-  CHECK(health("type: ClusterIP") == model::Health::unhealthy);
-  CHECK(health("publishNotReadyAddresses: true") == model::Health::healthy);
+  CHECK(policy("type: ClusterIP") == model::HealthPolicy::only_healthy);
+  CHECK(policy("publishNotReadyAddresses: true") == model::HealthPolicy::allow_all);
 }
 
 TEST_CASE("a pod that is being deleted serves nobody any more") {

@@ -120,14 +120,18 @@ TEST_CASE("canonical names come from labels in Istio's order") {
 TEST_CASE("traffic distribution becomes an order of scopes; local traffic policy a strict one") {
   ServiceObject service;
   service.internal_traffic_policy = "Cluster";
-  CHECK(load_balancing(service).mode == model::BalancingMode::standard);
+  CHECK(load_balancing(service, service.traffic_distribution).mode ==
+        model::BalancingMode::standard);
   service.traffic_distribution = "PreferClose";
-  CHECK(load_balancing(service).mode == model::BalancingMode::failover);
-  CHECK(load_balancing(service).scopes.back() == model::RoutingScope::zone);
+  CHECK(load_balancing(service, service.traffic_distribution).mode ==
+        model::BalancingMode::failover);
+  CHECK(load_balancing(service, service.traffic_distribution).scopes.back() ==
+        model::RoutingScope::zone);
   service.traffic_distribution = "PreferSameNode";
-  CHECK(load_balancing(service).scopes.back() == model::RoutingScope::node);
+  CHECK(load_balancing(service, service.traffic_distribution).scopes.back() ==
+        model::RoutingScope::node);
   service.internal_traffic_policy = "Local";
-  CHECK(load_balancing(service).mode == model::BalancingMode::strict);
+  CHECK(load_balancing(service, service.traffic_distribution).mode == model::BalancingMode::strict);
 }
 
 }  // namespace
