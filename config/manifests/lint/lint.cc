@@ -66,6 +66,10 @@ std::vector<Finding> lint(const Assembly& assembly) {
   lint_pods(mesh, findings);
   lint_services(mesh, findings);
   lint_waypoints(mesh, findings);
+  lint_authorization(mesh, findings);
+  lint_authorization_pairs(mesh, findings);
+  lint_peer_authentication(mesh, findings);
+  lint_egress(mesh, findings);
   return findings.take();
 }
 

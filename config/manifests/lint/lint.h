@@ -62,5 +62,9 @@ void lint_labels(const LintMesh& mesh, Findings& findings);
 void lint_pods(const LintMesh& mesh, Findings& findings);
 void lint_services(const LintMesh& mesh, Findings& findings);
 void lint_waypoints(const LintMesh& mesh, Findings& findings);
+void lint_authorization(const LintMesh& mesh, Findings& findings);
+void lint_authorization_pairs(const LintMesh& mesh, Findings& findings);
+void lint_peer_authentication(const LintMesh& mesh, Findings& findings);
+void lint_egress(const LintMesh& mesh, Findings& findings);
 
 }  // namespace aquifer::manifests
