@@ -4,6 +4,9 @@
 #include "config/model/egress.h"
 #include "config/model/network_policy.h"
 #include "ztunnel/judge.h"
+#include "ztunnel/judge_authorization.h"
+#include "ztunnel/judge_network.h"
+#include "ztunnel/judge_outbound.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,64 +54,6 @@ void add_network_policies(Judgement& verdict, const model::Snapshot& snapshot,
   }
 }
 
-// TODO(#4): the data path's own, once it asks these policies.
-model::NetworkRequest network_request(const model::Snapshot& snapshot, const model::Workload& local,
-                                      const SocketAddress& peer, const model::Workload* workload) {
-  model::NetworkRequest request;
-  request.local = &local;
-  request.peer = workload;
-  request.peer_address = peer;
-  const model::WorkloadPtr& owner = snapshot.workload_by_ip(local.network, peer.ip);
-  request.peer_kind = owner != nullptr && model::is_pod_uid(owner->uid)
-                          ? model::NetworkRequest::PeerKind::workload
-                          : model::NetworkRequest::PeerKind::stranger;
-  return request;
-}
-
-model::NetworkRequest network_egress_request(const model::Snapshot& snapshot,
-                                             const model::Workload& local,
-                                             const ConnectionFacts& facts) {
-  model::NetworkRequest request =
-      network_request(snapshot, local, facts.destination_address, facts.destination.workload.get());
-  request.direction = model::NetworkDirection::egress;
-  request.port = facts.destination_address.port;
-  return request;
-}
-
-model::NetworkRequest network_ingress_request(const model::Snapshot& snapshot,
-                                              const model::Workload& local,
-                                              const ConnectionFacts& facts) {
-  model::NetworkRequest request =
-      network_request(snapshot, local, facts.source_address, facts.source.workload.get());
-  request.direction = model::NetworkDirection::ingress;
-  request.port = facts.wanted_address.port;
-  return request;
-}
-
-model::EgressRequest egress_request(const model::Snapshot& snapshot, const model::Workload& local,
-                                    const ConnectionFacts& facts, const KnownNames& names,
-                                    std::vector<model::HostName>& hosts) {
-  model::EgressRequest request;
-  request.source = &local;
-  request.dialled = facts.wanted_address;
-  request.endpoint = facts.wanted_address;
-  request.service = facts.service.get();
-  request.destination = snapshot.workload_by_ip(local.network, facts.wanted_address.ip).get();
-  if (!names.host.empty()) hosts.push_back(std::make_shared<const std::string>(names.host));
-  request.hosts = hosts;
-  if (!names.server_name.empty())
-    request.server_name = {model::ServerName::State::known, names.server_name};
-  return request;
-}
-
-model::AuthorizationRequest authorization_request(const model::Workload& local,
-                                                  const ConnectionFacts& facts) {
-  return {.source = facts.source_address,
-          .identity = facts.source.proven.get(),
-          .destination = facts.wanted_address,
-          .workload = &local};
-}
-
 std::string_view finding_text(model::EgressPolicyTrace::Finding finding) {
   using Finding = model::EgressPolicyTrace::Finding;
   switch (finding) {
@@ -149,18 +94,17 @@ Judgement nobody_judges(std::string why) {
 }
 
 Judgement judge_at_source(const model::Snapshot& snapshot, const model::Workload& local,
-                          const ConnectionFacts& facts, const KnownNames& names) {
+                          const ConnectionFacts& facts) {
   Judgement verdict;
   take_refusal(verdict, judge_outbound(snapshot, local, facts));
   add_network_policies(verdict, snapshot, network_egress_request(snapshot, local, facts));
   const model::EgressBook& book = *snapshot.books().egress;
   if (book.empty()) return verdict;
-  std::vector<model::HostName> hosts;
-  const model::EgressRequest request = egress_request(snapshot, local, facts, names, hosts);
+  const model::EgressRequest request = egress_request(snapshot, local, facts);
   const model::EgressTrace trace = model::trace_egress(book, request);
   add_egress_policies(verdict, trace);
   // The data path waits for the ClientHello here; whoever asks has not said what it names.
-  if (trace.verdict.outcome == model::EgressOutcome::needs_server_name) {
+  if (wants_server_name(snapshot, local, facts)) {
     verdict.outcome = Outcome::undecided;
     verdict.flag.clear();
     verdict.reason = fmt::format("{} decides by the TLS server name: ask again with --server-name",
@@ -173,7 +117,7 @@ Judgement judge_at_destination(const model::Snapshot& snapshot, const model::Wor
                                const ConnectionFacts& facts) {
   Judgement verdict;
   take_refusal(verdict, judge_inbound(snapshot, local, facts));
-  const model::AuthorizationRequest request = authorization_request(local, facts);
+  const model::AuthorizationRequest request = authorization_request(snapshot, local, facts);
   const model::AuthorizationTrace trace =
       model::trace_authorization(*snapshot.books().authorization, request);
   for (const model::PolicyTrace& policy : trace.policies) {
@@ -184,6 +128,8 @@ Judgement judge_at_destination(const model::Snapshot& snapshot, const model::Wor
     line.matched = policy.matched;
     line.dry_run = policy.policy->dry_run();
     line.why = policy.why;
+    const bool decided = !trace.verdict.allowed() && policy.policy == trace.verdict.policy;
+    if (decided && verdict.detail.empty()) verdict.detail = policy.why;
     verdict.policies.push_back(std::move(line));
   }
   for (const std::string& missing : trace.missing)

@@ -10,18 +10,9 @@
 
 namespace aquifer::ztunnel {
 
-/// What the client calls its destination, beside the address.
-struct KnownNames {
-  /// The name that it resolved; empty: none.
-  std::string host;
-  /// What its TLS ClientHello will name; empty: not known.
-  std::string server_name;
-};
-
 /// EgressPolicy and NetworkPolicy, asked by the proxy of the captured pod `local` that dials.
 [[nodiscard]] Judgement judge_at_source(const model::Snapshot& snapshot,
-                                        const model::Workload& local, const ConnectionFacts& facts,
-                                        const KnownNames& names);
+                                        const model::Workload& local, const ConnectionFacts& facts);
 
 /// AuthorizationPolicy, PeerAuthentication and NetworkPolicy, asked by the proxy of the captured
 /// pod `local` that is dialled.

@@ -171,8 +171,8 @@ class Way {
 
     ConnectionFacts facts = outbound_facts(target, from_.workload, SocketAddress{from_.address, 0},
                                            OriginalDst(to_.address));
-    endpoint.egress =
-        judge_at_source(snapshot_, *from_.workload, facts, {to_.host, to_.server_name});
+    facts.names = names();
+    endpoint.egress = judge_at_source(snapshot_, *from_.workload, facts);
     if (waypoint) {
       endpoint.inbound = nobody_judges(
           "the waypoint decides by itself, also by HTTP attributes, which "
@@ -183,6 +183,16 @@ class Way {
                                  target.upstream.addr, target.service);
     }
     endpoint.outcome = in_a_row(endpoint.egress.outcome, endpoint.inbound.outcome);
+  }
+
+  [[nodiscard]] std::shared_ptr<const DestinationNames> names() const {
+    DestinationNames names;
+    if (!to_.host.empty()) names.hosts.push_back(std::make_shared<const std::string>(to_.host));
+    if (!to_.server_name.empty()) {
+      names.server_name_state = model::ServerName::State::known;
+      names.server_name = to_.server_name;
+    }
+    return std::make_shared<const DestinationNames>(std::move(names));
   }
 
   // --- at the destination -----------------------------------------------------------------------
