@@ -23,6 +23,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from tests.lab import record  # noqa: E402
 from tests.lab.apps import HttpServer, Iperf3Server  # noqa: E402
 from tests.lab.capture import Capture  # noqa: E402
+from tests.lab.demo_policy import PolicyChapters  # noqa: E402
 from tests.lab.demo_report import Report  # noqa: E402
 from tests.lab.measure import Latency, connection_latency, read_response, request_latency  # noqa: E402
 from tests.lab.netns import NETNS_DIR  # noqa: E402
@@ -86,6 +87,7 @@ class Demo:
         self.identities()
         self.source_address()
         self.from_outside()
+        PolicyChapters(self.lab, self.report, self.client, self.visitor, self.far, APP_PORT).play()
         self.figures(direct)
         self.fails_closed()
 
