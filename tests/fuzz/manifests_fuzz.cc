@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace aquifer;
@@ -17,8 +18,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const manifests::FileObjects objects = manifests::read_text("fuzz.yaml", text);
   const std::vector<const manifests::FileObjects*> files{&objects};
   manifests::Report report;
-  const model::FullState state = manifests::assemble(files, {}, report);
+  std::vector<manifests::Finding> findings;
+  const model::FullState state = manifests::assemble(files, {}, report, &findings);
   const bool broken = report.has_errors();
+  std::vector<manifests::Finding*> pointers;
+  for (manifests::Finding& finding : findings) pointers.push_back(&finding);
+  manifests::locate(pointers, text);
+  for (manifests::Finding& finding : findings) report.add(std::move(finding.diagnostic));
   const auto diagnostics = report.take();
   for (const auto& diagnostic : diagnostics) {
     // One line each, whatever the bytes were.
