@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -20,6 +23,8 @@ DECISIONS = "aquifer_policy_decisions_total"
 NONE_ALLOWED = "connection closed due to policy rejection: allow policies exist, but none allowed"
 EXPLICIT = "connection closed due to policy rejection: explicitly denied by: "
 POLICY_CHANGE = "connection closed due to policy change"
+# Makes every version of the file a change, even to what it was.
+VERSIONS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +47,9 @@ def no_policies_left(mesh: Mesh) -> Iterator[None]:
 def enforce(mesh: Mesh, manifests: list[Manifest]) -> None:
     """Writes these policies instead of the last ones, and waits until both proxies have read them."""
     before = {proxy.node: proxy.metrics().total(LOADS) for proxy in mesh.proxies}
-    # A comment makes every version a change, even of nothing.
-    enforce.version += 1  # type: ignore[attr-defined]
-    text = f"# {enforce.version}\n" + yaml.safe_dump_all(manifests)  # type: ignore[attr-defined]
-    mesh.lab.mesh.write_raw(FILE, text)
+    mesh.lab.mesh.write_raw(FILE, f"# {next(VERSIONS)}\n" + yaml.safe_dump_all(manifests))
     for proxy in mesh.proxies:
         wait_until(f"{proxy.name} to read the policies", lambda p=proxy: p.metrics().total(LOADS) > before[p.node])
-
-
-enforce.version = 0  # type: ignore[attr-defined]
 
 
 def address_of(pod: Pod, family: int) -> str:
@@ -98,20 +97,26 @@ def check_log(mesh: Mesh, case: Case, since: int) -> None:
         assert not enforced, said
 
 
+def check_refusal(mesh: Mesh, case: Case) -> None:
+    """What the destination's proxy remembers of a connection that it did not allow."""
+    proxy = mesh.proxy_of(mesh.lab.pod(case.to))
+    status, body = proxy.get(f"/refusals?pod={case.to}")
+    assert status == 200
+    newest = max(json.loads(body)["refusals"], key=lambda refusal: str(refusal["time"]))
+    assert newest.get("policy", "") == case.policy, newest
+    assert case.detail in newest.get("detail", ""), newest
+
+
 @pytest.mark.sanitizer
-def test_real_connections_meet_the_verdicts_of_the_table(mesh: Mesh, subtests_of: Callable[[str], None]) -> None:
+def test_real_connections_meet_the_verdicts_of_the_table(mesh: Mesh) -> None:
     for case in CASES:
-        subtests_of(case.name)
+        print(case.name)  # the last one is that of a failure
         enforce(mesh, case.manifests)
         since = mesh.proxy_of(mesh.lab.pod(case.to)).log_mark()
         assert talk(mesh, case) == (case.verdict == "allow"), case.name
         check_log(mesh, case, since)
-
-
-@pytest.fixture
-def subtests_of(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Says which case runs, so that a failure shows it."""
-    return print
+        if case.verdict == "deny":
+            check_refusal(mesh, case)
 
 
 def test_metrics_name_the_policy_that_decided(mesh: Mesh) -> None:
@@ -199,10 +204,10 @@ def test_a_broken_policy_is_refused_whole_and_the_last_ones_stay_in_force(mesh: 
     assert not talk(mesh, Case("denied", [], "deny"))
 
 
-def ends(stream: object) -> bool:
+def ends(stream: socket.socket) -> bool:
     """The stream ends or breaks, within its own timeout."""
     try:
-        return stream.recv(1) == b""  # type: ignore[attr-defined]
+        return stream.recv(1) == b""
     except ConnectionError:
         return True
 
