@@ -233,3 +233,35 @@ TEST_CASE("what is no positive duration of at most a hundred years is refused") 
     CHECK_FALSE(parse_duration(text).has_value());
   }
 }
+
+TEST_CASE("DNS is captured unless ISTIO_META_DNS_CAPTURE says anything but true") {
+  CHECK(good({}).dns.capture);
+  CHECK(good({{"ISTIO_META_DNS_CAPTURE", "true"}}).dns.capture);
+  for (const char* off : {"false", "", "TRUE", "1", "yes"})
+    CHECK_FALSE(good({{"ISTIO_META_DNS_CAPTURE", off}}).dns.capture);
+}
+
+TEST_CASE("the DNS proxy listens on the pod's loopback, on a port of the operator's choice") {
+  CHECK(good({}).dns.port == 15053);
+  CHECK(good({{"ISTIO_META_DNS_PROXY_ADDR", "localhost:5354"}}).dns.port == 5354);
+  CHECK(good({{"ISTIO_META_DNS_PROXY_ADDR", "127.0.0.1:53"}}).dns.port == 53);
+  CHECK(good({{"ISTIO_META_DNS_PROXY_ADDR", "[::1]:53"}}).dns.port == 53);
+  for (const char* wrong :
+       {"", "localhost", "localhost:0", "0.0.0.0:53", "10.0.0.1:53", "dns:53"}) {
+    CHECK(complaint({{"ISTIO_META_DNS_PROXY_ADDR", wrong}}) ==
+          std::string("ISTIO_META_DNS_PROXY_ADDR=") + wrong + ": write localhost:PORT");
+  }
+}
+
+TEST_CASE("DNS servers and a preferred namespace may be named") {
+  CHECK_FALSE(good({}).dns.upstream.has_value());
+  const auto servers = good({{"AQUIFER_DNS_UPSTREAM", "10.0.0.1,[fd00::1]:5353"}}).dns.upstream;
+  REQUIRE(servers.has_value());
+  CHECK(servers->size() == 2);
+  CHECK(servers->back().to_string() == "[fd00::1]:5353");
+  CHECK(good({{"PREFERED_SERVICE_NAMESPACE", "shop"}}).dns.preferred_namespace == "shop");
+  CHECK(
+      complaint({{"AQUIFER_DNS_UPSTREAM", "dns.example"}}) ==
+      "AQUIFER_DNS_UPSTREAM=dns.example: write one to three servers as IP or IP:PORT, with commas "
+      "between them");
+}

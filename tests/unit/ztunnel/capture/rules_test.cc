@@ -112,6 +112,10 @@ TEST_CASE("DNS is redirected only when asked for") {
   CHECK(count_containing(off, "udp") == 0);
   CHECK(find(off, "raw", "OUTPUT") == nullptr);
   CHECK(count_containing(on, "--to-ports 15053") == 2);
+  const RulePlan moved =
+      plan_rules(CapturePhase::captured, Family::ipv4, DnsCapture::on, kProxyMark, 5354);
+  CHECK(count_containing(moved, "--to-ports 5354") == 2);
+  CHECK(count_containing(moved, "15053") == 0);
   CHECK(find(on, "raw", "OUTPUT") != nullptr);
   CHECK(find(on, "raw", "PREROUTING") != nullptr);
 }

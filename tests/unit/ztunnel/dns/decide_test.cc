@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace aquifer::ztunnel::dns {
 namespace {
@@ -241,6 +242,64 @@ TEST_CASE("of one host in several namespaces the client's own wins, then the pre
   CHECK(ask(mesh, "api.example.com", kA, options) == "240.240.0.7");
   // Nothing decides: always the same one, on every node.
   CHECK(ask(mesh, "api.example.com", kA, {}, other) == "240.240.0.7");
+}
+
+TEST_CASE("among services of other namespaces the canonical one comes before the preferred") {
+  ServiceRecord canonical =
+      record({.host = "api.example.com", .ns = "zoo", .vips = {"240.240.0.9"}});
+  Service service = *canonical.service;
+  service.canonical = true;
+  canonical.service = std::make_shared<const Service>(service);
+  const auto mesh = snapshot(
+      {}, {canonical, record({.host = "api.example.com", .ns = "shop", .vips = {"240.240.0.8"}})});
+  DecideOptions options;
+  options.preferred_namespace = "shop";
+  CHECK(ask(mesh, "api.example.com", kA, options) == "240.240.0.9");
+  Workload owner = pod("c", "10.0.0.9");
+  owner.ns = "shop";
+  CHECK(ask(mesh, "api.example.com", kA, options, owner) == "240.240.0.8");
+}
+
+TEST_CASE("a service that is exported to other namespaces only does not exist for the client") {
+  ServiceRecord hidden = record({.host = "api.example.com", .ns = "shop", .vips = {"240.240.0.8"}});
+  Service service = *hidden.service;
+  service.export_to = {"shop", "zoo"};
+  hidden.service = std::make_shared<const Service>(service);
+  const auto mesh = snapshot({}, {hidden});
+  CHECK(ask(mesh, "api.example.com") == "forward");
+  for (const char* ns : {"shop", "zoo"}) {
+    Workload friendly = pod("c", "10.0.0.9");
+    friendly.ns = ns;
+    CHECK(ask(mesh, "api.example.com", kA, {}, friendly) == "240.240.0.8");
+  }
+}
+
+TEST_CASE("a service of one family withholds the other's addresses") {
+  for (const auto [families, four, six] :
+       {std::tuple{model::IpFamilies::v4, "10.96.0.1", "empty"},
+        std::tuple{model::IpFamilies::v6, "empty", "fd00:96::1"},
+        std::tuple{model::IpFamilies::dual, "10.96.0.1", "fd00:96::1"}}) {
+    ServiceRecord one = record(kServer);
+    Service service = *one.service;
+    service.ip_families = families;
+    one.service = std::make_shared<const Service>(service);
+    const auto mesh = snapshot({}, {one});
+    CHECK(ask(mesh, "server", kA) == four);
+    CHECK(ask(mesh, "server", kAaaa) == six);
+  }
+}
+
+TEST_CASE("publishNotReadyAddresses: a headless service tells of endpoints that are not ready") {
+  const Workload sick = pod("e1", "10.0.0.1");
+  ServiceRecord db =
+      record({.host = "db.default.svc.cluster.local", .kind = ServiceKind::headless});
+  Service service = *db.service;
+  service.balancing.health = model::HealthPolicy::allow_all;
+  db.service = std::make_shared<const Service>(service);
+  model::EndpointSet set;
+  set.endpoints.push_back({sick.uid, Health::unhealthy, 1, {}});
+  db.endpoints = std::make_shared<const model::EndpointSet>(set);
+  CHECK(ask(snapshot({share(sick)}, {db}), "db") == "10.0.0.1");
 }
 
 TEST_CASE("another cluster domain is searched and answered") {
