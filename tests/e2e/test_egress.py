@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +32,12 @@ from tests.e2e.egress_cases import (
     TO_MESH,
     EgressCase,
     allow,
+    deny,
     egress,
     network,
 )
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient
-from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all, read_exactly, source_of
+from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all, read_exactly, source_of, two_node_mesh
 from tests.e2e.peer_certs import Mint
 from tests.lab import AccessLine, Pod, wait_until
 from tests.lab.mesh import Manifest
@@ -46,6 +49,20 @@ GREETING = b"220 speak, friend\r\n"
 REJECTED = "connection closed due to policy rejection: "
 POLICY_CHANGE = "connection closed due to policy change"
 FAILED = "istio_tcp_connections_failed_total"
+
+
+# The second pod of the second node, which the lab numbers in order; `mesh` checks it.
+OUTSIDE_IP = "10.77.2.3"
+DNS_PORT = 5353
+
+
+@pytest.fixture(scope="module")
+def mesh(backend: str) -> Iterator[Mesh]:
+    """The usual mesh, with the pods' DNS questions answered by us, and by the pod outside what we do not know."""
+    env = {"ISTIO_META_DNS_CAPTURE": "true", "AQUIFER_DNS_UPSTREAM": f"{OUTSIDE_IP}:{DNS_PORT}"}
+    with two_node_mesh(backend, env=env) as running:
+        assert running.outside.ip == OUTSIDE_IP
+        yield running
 
 
 class Policies:
@@ -379,6 +396,64 @@ def test_an_address_without_its_identity_is_nobody(mesh: Mesh, policies: Policie
     assert status("outside/sa/outside") == "200"
     # Somebody at that address who proves to be another: not that pod, and not a stranger either.
     assert status("mesh/sa/client") == "401"
+
+
+def answer_a(question: bytes, address: str) -> bytes:
+    """A DNS answer to one question (RFC 1035 section 4.1): the address for type A, nothing for other types."""
+    end = question.index(b"\0", 12) + 5
+    is_a = question[end - 4 : end - 2] == b"\0\x01"
+    head = question[:2] + b"\x81\x80" + struct.pack(">HHHH", 1, int(is_a), 0, 0)
+    record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(address)
+    return head + question[12:end] + (record if is_a else b"")
+
+
+@pytest.fixture
+def names(mesh: Mesh) -> Iterator[None]:
+    """A name server in the pod outside: every name has that pod's address."""
+    server = mesh.outside.ns.open_socket(kind=socket.SOCK_DGRAM)
+    server.bind((OUTSIDE_IP, DNS_PORT))
+
+    def serve() -> None:
+        while True:
+            question, client = server.recvfrom(4096)
+            if not question:
+                return
+            server.sendto(answer_a(question, OUTSIDE_IP), client)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield
+    with mesh.outside.ns.open_socket(kind=socket.SOCK_DGRAM) as stop:
+        stop.sendto(b"", (OUTSIDE_IP, DNS_PORT))
+    thread.join()
+    server.close()
+
+
+def test_a_host_name_is_what_the_pod_resolved_to_the_address(
+    mesh: Mesh, policies: Policies, world: dict[str, str], names: None
+) -> None:
+    address = f"{OUTSIDE_IP}:{BANNER_PORT}"
+    hosts = {"hosts": ["api.example.com"], "ports": [BANNER_PORT]}
+
+    def resolve(name: str) -> None:
+        assert mesh.client.run(["dig", "+short", "@192.0.2.53", name]).stdout.split() == [OUTSIDE_IP]
+
+    def error() -> str:
+        mark = mesh.proxy_of(mesh.client).log_mark()
+        served, source = call(mesh.client, address, BANNER)
+        assert not served
+        return denial(mesh, mesh.client, mark, source)["error"]
+
+    policies.apply(egress("hosts", default="DENY", rules=[allow(hosts)]))
+    assert f"egress to {address} is allowed by no rule" in error()
+    resolve("www.example.org")
+    assert f"egress to {address} (resolved from www.example.org) is allowed by no rule" in error()
+    resolve("API.example.com")
+    assert call(mesh.client, address, BANNER)[0]
+    assert not call(mesh.server_a, address, BANNER)[0], "another pod resolved nothing"
+    policies.apply(egress("hosts", default="DENY", rules=[allow(hosts), deny({"hosts": ["*.example.org"]})]))
+    both = f"egress to {address} (resolved from api.example.com, www.example.org) is denied by mesh/hosts rules[1]"
+    assert both in error()
 
 
 def test_a_dry_run_says_what_it_would_have_done(mesh: Mesh, policies: Policies, world: dict[str, str]) -> None:
