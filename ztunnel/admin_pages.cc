@@ -1,12 +1,15 @@
 #include "ztunnel/admin_pages.h"
 
 #include "common/base/log.h"
-#include "config/ca/cert_dump.h"
 #include "ztunnel/config_dump.h"
+#include "ztunnel/dashboard.h"
 #include "ztunnel/version.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <utility>
 
 namespace aquifer::ztunnel {
 
@@ -14,10 +17,14 @@ AdminPages::AdminPages(Parts parts)
     : parts_(std::move(parts)),
       flows_(parts_.loop, parts_.workers),
       starting_(readiness_.pending("state manager")) {
-  admin_routes_.add_index("Aquifer ztunnel");
-  admin::add_config_dump(admin_routes_, [this] { return config_dump(); });
+  admin_routes_.add_async("/", admin::Methods::get, "this page", [this](admin::Request request) {
+    return answer_dashboard(std::move(request));
+  });
+  admin_routes_.add_async(
+      "/config_dump", admin::Methods::any, "what the program was told, as JSON",
+      [this](admin::Request request) { return answer_dump(std::move(request)); });
   flows_.add_to(admin_routes_);
-  admin::add_logging(admin_routes_, parts_.settings.log.filter);
+  admin::add_logging(admin_routes_, parts_.settings.log.filter, parts_.settings.access_log);
   admin::add_quit(admin_routes_, parts_.quit);
   admin::add_metrics(metrics_routes_, parts_.registry, [this] { return parts_.loop.now(); });
   admin::add_readiness(readiness_routes_, readiness_);
@@ -74,17 +81,41 @@ void AdminPages::set_pending_pods(std::size_t count) {
   }
 }
 
-std::string AdminPages::config_dump() const {
-  nlohmann::json dump = mesh_json(*parts_.mesh.snapshot());
-  dump["certificates"] = ca::certificates_json(parts_.certs.dump());
-  dump["workloadState"] = pods_json(parts_.supervisor.status());
-  dump["config"] = settings_json(parts_.settings);
-  dump["staticConfig"] = nlohmann::json{{"workloads", nlohmann::json::array()},
-                                        {"services", nlohmann::json::array()},
-                                        {"policies", nlohmann::json::array()}};
-  dump["version"] = nlohmann::json::parse(version_json());
-  dump["refusal"] = parts_.mesh.refusal();
-  return dump.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+coro::Task<admin::Response> AdminPages::answer_dump(admin::Request) {
+  auto connections =
+      co_await survey(parts_.loop, parts_.workers, SurveyOf::connections, std::string());
+  DumpParts parts{.mesh = parts_.mesh.snapshot(),
+                  .certificates = parts_.certs.dump(),
+                  .pods = parts_.supervisor.status(),
+                  .connections = std::move(connections),
+                  .settings = parts_.settings,
+                  .refusal = parts_.mesh.refusal()};
+  co_return admin::Response::stream("application/json", config_dump_body(std::move(parts)));
+}
+
+coro::Task<admin::Response> AdminPages::answer_dashboard(admin::Request request) {
+  const auto page_number = [&request](std::string_view name) -> std::size_t {
+    const std::string_view text = request.parameter(name).value_or("0");
+    std::size_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  };
+  Dashboard page;
+  page.connections =
+      co_await survey(parts_.loop, parts_.workers, SurveyOf::connections, std::string());
+  page.refusals = co_await survey(parts_.loop, parts_.workers, SurveyOf::refusals, std::string());
+  page.mesh = parts_.mesh.snapshot();
+  page.node = parts_.settings.node;
+  page.version = version_line();
+  page.pods = parts_.supervisor.status();
+  page.certificates = parts_.certs.dump();
+  page.warnings = parts_.mesh.warnings();
+  page.refusal = parts_.mesh.refusal();
+  page.now = std::chrono::system_clock::now();
+  page.wanted = request.parameter("q").value_or("");
+  page.workloads_page = page_number("workloads");
+  page.services_page = page_number("services");
+  co_return admin::Response::html(dashboard_page(page));
 }
 
 }  // namespace aquifer::ztunnel

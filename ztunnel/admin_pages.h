@@ -50,7 +50,8 @@ class AdminPages {
  private:
   [[nodiscard]] std::expected<void, std::string> open(const IpAddress& address, std::uint16_t port,
                                                       const admin::Router& router);
-  [[nodiscard]] std::string config_dump() const;
+  [[nodiscard]] coro::Task<admin::Response> answer_dump(admin::Request request);
+  [[nodiscard]] coro::Task<admin::Response> answer_dashboard(admin::Request request);
 
   Parts parts_;
   FlowPages flows_;

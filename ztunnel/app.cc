@@ -46,6 +46,7 @@ int App::run(const Settings& settings) {
   raise_descriptor_limit();
   tune_allocator();
   log::init(settings.log);
+  telemetry::set_access_filter(settings.access_log);
   int code = 1;
   {
     // The control thread waits for files, signals and a few HTTP requests: epoll serves that with
@@ -92,6 +93,10 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   const model::ProxyDefaults& defaults = mesh_->snapshot()->mesh_config().proxy;
   settings_.admin_port = defaults.admin_port.value_or(settings_.admin_port);
   settings_.stats_port = defaults.stats_port.value_or(settings_.stats_port);
+
+  registry_.set_retention({.ttl = settings_.series_ttl, .exists = [this](std::uint64_t owner) {
+                             return workload_names_.contains(*mesh_->snapshot(), owner);
+                           }});
 
   ca::EmbeddedCaOptions ca_options;
   ca_options.directory = settings_.ca_dir;

@@ -16,6 +16,7 @@
 #include "ztunnel/settings.h"
 #include "ztunnel/signals.h"
 #include "ztunnel/worker_thread.h"
+#include "ztunnel/workload_names.h"
 
 #include <memory>
 #include <string>
@@ -51,6 +52,7 @@ class App {
   dns::Metrics dns_metrics_;
   dns::ServersWatch dns_servers_;
   Node node_;
+  WorkloadNames workload_names_;
   io::Loop* loop_ = nullptr;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<MeshWatch> mesh_;

@@ -13,7 +13,7 @@ void deny_early(PodContext& pod, telemetry::Direction direction, const SocketAdd
   facts.wanted_address = to;
   End& local = direction == telemetry::Direction::outbound ? facts.source : facts.destination;
   local.workload = pod.pod;
-  telemetry::log_early_denial(direction, from, to, error);
+  telemetry::log_early_denial(direction, from, to, error, pod.pod->ns);
   pod.flows.turned_away(std::move(facts), std::move(error));
 }
 

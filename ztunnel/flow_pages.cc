@@ -57,7 +57,8 @@ std::expected<FlowFilter, Response> filter_of(const Request& request) {
   for (const auto& [name, value] : request.query) {
     if (name == "pod") {
       const std::size_t slash = value.find('/');
-      const bool good = slash != 0 && slash + 1 < value.size() && slash == value.rfind('/');
+      const bool good = slash != std::string::npos && slash != 0 && slash + 1 < value.size() &&
+                        slash == value.rfind('/');
       if (!good) return std::unexpected(refusal(400, "pod: write NAMESPACE/NAME"));
       filter.pod = value;
     } else if (name == "verdict") {

@@ -46,11 +46,11 @@ int flows(const ztunnel::FlowsOptions& options) {
   if (!known) return usage(fmt::format("--verdict {}: write denied or allowed", options.verdict));
   // It becomes a part of an URL, where names of Kubernetes need no escapes.
   const std::size_t slash = options.pod.find('/');
-  const bool pod_ok =
-      options.pod.empty() ||
-      (slash != 0 && slash + 1 < options.pod.size() && slash == options.pod.rfind('/') &&
-       options.pod.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-./") ==
-           std::string::npos);
+  const bool pod_ok = options.pod.empty() ||
+                      (slash != std::string::npos && slash != 0 && slash + 1 < options.pod.size() &&
+                       slash == options.pod.rfind('/') &&
+                       options.pod.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-./") ==
+                           std::string::npos);
   if (!pod_ok) return usage(fmt::format("--pod {}: write NAMESPACE/NAME", options.pod));
   return ztunnel::flows_command(options);
 }

@@ -174,6 +174,18 @@ void read_dns(Reader& reader, const Environment& environment, DnsSettings& dns) 
   }
 }
 
+void read_access_log(Reader& reader, const Environment& environment,
+                     telemetry::AccessFilter& filter) {
+  const auto value = environment("AQUIFER_ACCESS_LOG");
+  if (!value) return;
+  auto parsed = telemetry::AccessFilter::parse(*value);
+  if (parsed) {
+    filter = std::move(*parsed);
+  } else {
+    reader.complain("AQUIFER_ACCESS_LOG", *value, parsed.error());
+  }
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -260,11 +272,13 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   settings.warnings = unread_variables(environment);
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
   read_dns(reader, environment, settings.dns);
+  reader.duration("AQUIFER_METRICS_SERIES_TTL", settings.series_ttl);
   read_workers(reader, environment, settings.workers);
   read_log(reader, environment, settings.log);
   bool policies_at_info = false;
   reader.boolean("AUTHZ_POLICY_INFO_LOGGING", policies_at_info);
   if (policies_at_info) settings.policy_log_level = log::Level::info;
+  read_access_log(reader, environment, settings.access_log);
   if (!reader.complaint.empty()) return std::unexpected(reader.complaint);
   return settings;
 }

@@ -8,6 +8,8 @@
 #include "common/hbone/pool.h"
 #include "common/io/loop.h"
 #include "common/io/socket_options.h"
+#include "common/telemetry/access_filter.h"
+#include "common/telemetry/metrics.h"
 #include "common/tls/context.h"
 #include "ztunnel/capture/constants.h"
 #include "ztunnel/dns/resolv_conf.h"
@@ -67,6 +69,10 @@ struct Settings {
   std::vector<std::string> warnings;
   /// Of lines about what authorization policies decided: info with AUTHZ_POLICY_INFO_LOGGING.
   log::Level policy_log_level = log::Level::debug;
+  telemetry::AccessFilter access_log;  ///< AQUIFER_ACCESS_LOG
+  /// How long a label set of the traffic metrics is kept after its workload is gone.
+  /// AQUIFER_METRICS_SERIES_TTL.
+  Duration series_ttl = telemetry::kSeriesTtlDefault;
 
   /// Bytes received for one pod's applications and not read by them, past which the largest queue
   /// is given up: four tunnels' worth. AQUIFER_POD_QUEUE_BYTES.

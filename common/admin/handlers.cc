@@ -2,17 +2,40 @@
 
 #include "common/base/log.h"
 
+#include <expected>
 #include <utility>
 
 namespace aquifer::admin {
 namespace {
+
+// Made in a fraction of a millisecond; all that is in memory of a scrape, however long it is.
+constexpr std::size_t kScrapePieceBytes = 256 * 1024;
+
+class ScrapeBody final : public BodySource {
+ public:
+  ScrapeBody(std::string first, telemetry::Scrape scrape)
+      : piece_(std::move(first)), scrape_(std::move(scrape)) {}
+
+  coro::Task<std::string> next(coro::CancelSource*) override {
+    if (piece_.empty() && more_) more_ = scrape_.next(piece_, kScrapePieceBytes);
+    co_return std::exchange(piece_, {});
+  }
+
+ private:
+  std::string piece_;
+  telemetry::Scrape scrape_;
+  bool more_ = true;
+};
 
 constexpr std::string_view kLoggingHelp =
     "usage: POST /logging                          shows the filter\n"
     "       POST /logging?level=LEVEL              sets the default level\n"
     "       POST /logging?level=TARGET=LEVEL,...   sets the level of targets\n"
     "       POST /logging?reset[&level=...]        goes back to the filter of the start\n"
-    "LEVEL is one of off, error, warn, info, debug, trace\n";
+    "       POST /logging?access=NAMESPACE:WHAT,...  says which connections the access log has\n"
+    "LEVEL is one of off, error, warn, info, debug, trace\n"
+    "WHAT is one of all, error, denied, none, or a share of what ended well such as 1%25;\n"
+    "NAMESPACE may be * for all others\n";
 
 // Unlike in the environment, a word that is no level is an error here: "debgu" would be taken for a
 // target that says all.
@@ -26,24 +49,48 @@ bool has_bare_target(std::string_view text) {
   return false;
 }
 
-Response answer_logging(const Request& request, const log::Filter& at_start) {
+struct Filters {
+  log::Filter log;
+  telemetry::AccessFilter access;
+};
+
+/// The filters as the request wants them, or one line that says what is wrong with it.
+std::expected<Filters, std::string> changed_by(const Request& request, const Filters& at_start) {
+  Filters filters = at_start;
+  if (!request.parameter("reset"))
+    filters = {.log = log::filter(), .access = telemetry::access_filter()};
+  const std::string_view level = request.parameter("level").value_or("");
+  auto changed = filters.log.with(level);
+  if (!changed || has_bare_target(level))
+    return std::unexpected("invalid level: " + std::string(level));
+  filters.log = std::move(*changed);
+  if (const auto clauses = request.parameter("access")) {
+    auto parsed = telemetry::AccessFilter::parse(*clauses);
+    if (!parsed) return std::unexpected("invalid access: " + parsed.error());
+    filters.access = std::move(*parsed);
+  }
+  return filters;
+}
+
+Response answer_logging(const Request& request, const Filters& at_start) {
   if (request.method != "POST") {
     Response refusal = Response::text(405, std::string(kLoggingHelp));
     refusal.fields.add("Allow", "POST");
     return refusal;
   }
-  bool reset = request.parameter("reset").has_value();
-  std::string_view level = request.parameter("level").value_or("");
-  if (reset || !level.empty()) {
-    auto changed = (reset ? at_start : log::filter()).with(level);
-    if (!changed || has_bare_target(level)) {
-      return Response::text(
-          400, "invalid level: " + std::string(level) + "\n" + std::string(kLoggingHelp));
-    }
-    log::set_filter(*changed);
-    log::info("admin", "log filter is now {}", changed->to_string());
+  const bool reset = request.parameter("reset").has_value();
+  if (reset || !request.parameter("level").value_or("").empty() || request.parameter("access")) {
+    const auto filters = changed_by(request, at_start);
+    if (!filters) return Response::text(400, filters.error() + "\n" + std::string(kLoggingHelp));
+    log::set_filter(filters->log);
+    telemetry::set_access_filter(filters->access);
+    log::info("admin", "log filter is now {}, access log filter {}", filters->log.to_string(),
+              filters->access.to_string());
   }
-  return Response::text(200, "current log level is " + log::filter().to_string() + "\n");
+  std::string text = "current log level is " + log::filter().to_string() + "\n";
+  const telemetry::AccessFilter access = telemetry::access_filter();
+  if (!access.takes_all()) text += "current access log filter is " + access.to_string() + "\n";
+  return Response::text(200, std::move(text));
 }
 
 }  // namespace
@@ -55,7 +102,12 @@ void add_readiness(Router& router, const Readiness& readiness) {
 
 void add_metrics(Router& router, telemetry::Registry& registry, std::function<MonoTime()> now) {
   Handler handler = [&registry, now = std::move(now)](const Request& request) {
-    Response response = Response::text(200, registry.render(now()));
+    telemetry::Scrape scrape = registry.scrape(now());
+    std::string first;
+    const bool more = scrape.next(first, kScrapePieceBytes);
+    Response response = more ? Response::stream("", std::make_unique<ScrapeBody>(std::move(first),
+                                                                                 std::move(scrape)))
+                             : Response::text(200, std::move(first));
     response.content_type =
         telemetry::metrics_content_type(request.fields.find("accept").value_or(""));
     return response;
@@ -64,13 +116,12 @@ void add_metrics(Router& router, telemetry::Registry& registry, std::function<Mo
   router.add("/stats/prometheus", Methods::get, "the same", handler);
 }
 
-void add_logging(Router& router, log::Filter at_start) {
+void add_logging(Router& router, log::Filter at_start, telemetry::AccessFilter access_at_start) {
   // The handler answers other methods itself, with its help.
   router.add("/logging", Methods::any,
-             "shows (POST) and changes (POST, ?level=, ?reset) what is logged",
-             [at_start = std::move(at_start)](const Request& request) {
-               return answer_logging(request, at_start);
-             });
+             "shows (POST) and changes (POST, ?level=, ?access=, ?reset) what is logged",
+             [at_start = Filters{std::move(at_start), std::move(access_at_start)}](
+                 const Request& request) { return answer_logging(request, at_start); });
 }
 
 void add_quit(Router& router, std::function<void()> quit) {

@@ -5,6 +5,7 @@
 #include "common/admin/readiness.h"
 #include "common/admin/router.h"
 #include "common/base/log_filter.h"
+#include "common/telemetry/access_filter.h"
 #include "common/telemetry/metrics.h"
 
 #include <functional>
@@ -19,9 +20,11 @@ void add_readiness(Router& router, const Readiness& readiness);
 /// unused series age.
 void add_metrics(Router& router, telemetry::Registry& registry, std::function<MonoTime()> now);
 
-/// `/logging`: POST shows the filter, `?level=LEVEL` or `?level=TARGET=LEVEL,...` adds to it,
-/// `?reset` goes back to `at_start` (and then adds `level`).
-void add_logging(Router& router, log::Filter at_start);
+/// `/logging`: POST shows the filters, `?level=LEVEL` or `?level=TARGET=LEVEL,...` adds to the
+/// log's, `?access=CLAUSES` replaces the access log's, `?reset` goes back to those of the start
+/// (and then does the rest).
+void add_logging(Router& router, log::Filter at_start,
+                 telemetry::AccessFilter access_at_start = {});
 
 /// `/quitquitquit`: POST starts the graceful end by calling `quit`, which must not wait.
 void add_quit(Router& router, std::function<void()> quit);

@@ -13,6 +13,12 @@ std::string_view name_of(Direction direction) noexcept {
   return direction == Direction::outbound ? "outbound" : "inbound";
 }
 
+/// The captured pod's, which is the one that the filter asks for.
+std::string_view local_namespace(const ConnectionLog& connection) noexcept {
+  return connection.direction == Direction::outbound ? connection.src.workload_namespace
+                                                     : connection.dst.workload_namespace;
+}
+
 void add_if_known(log::Fields& fields, std::string_view name, std::string_view value) {
   if (!value.empty()) fields.str(name, value);
 }
@@ -71,16 +77,19 @@ struct EarlyDenial {
 
 void log_opened(const ConnectionLog& connection) {
   if (!log::enabled(log::Level::debug, kTarget)) return;
+  if (!access_log_takes_opening(local_namespace(connection))) return;
   log::submit(log::Level::debug, kTarget, Opened{connection});
 }
 
 void log_complete(ConnectionLog connection, ConnectionEnd end) {
+  if (!access_log_takes(local_namespace(connection), end.outcome)) return;
   log::Level level = end.error.empty() ? log::Level::info : log::Level::error;
   log::submit(level, kTarget, Complete{std::move(connection), std::move(end)});
 }
 
 void log_early_denial(Direction direction, const SocketAddress& src, const SocketAddress& dst,
-                      std::string error) {
+                      std::string error, std::string_view ns) {
+  if (!access_log_takes(ns, Outcome::denied)) return;
   log::submit(log::Level::warn, kTarget, EarlyDenial{direction, src, dst, std::move(error)});
 }
 

@@ -5,6 +5,7 @@
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/time.h"
+#include "common/telemetry/access_filter.h"
 
 #include <cstdint>
 #include <memory>
@@ -51,12 +52,14 @@ struct ConnectionEnd {
   std::uint64_t bytes_recv = 0;
   Duration duration{};
   std::string error;  ///< empty: it ended well
+  Outcome outcome = Outcome::well;
 };
 /// `connection complete`, at info, or at error with the error last.
 void log_complete(ConnectionLog connection, ConnectionEnd end);
 
-/// `connection failed`, at warn: refused before anything but the addresses was known.
+/// `connection failed`, at warn: refused before anything but the addresses was known. `ns` is the
+/// namespace of the captured pod, for the access log's filter.
 void log_early_denial(Direction direction, const SocketAddress& src, const SocketAddress& dst,
-                      std::string error);
+                      std::string error, std::string_view ns = {});
 
 }  // namespace aquifer::telemetry

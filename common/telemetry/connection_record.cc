@@ -67,6 +67,11 @@ void ConnectionRecord::end(MonoTime now, ResponseFlag flag, std::string error) {
                     .bytes_recv = to_client_,
                     .duration = now - opened_at_,
                     .error = std::move(error)};
+  if (flag == ResponseFlag::deny) {
+    end.outcome = Outcome::denied;
+  } else if (!end.error.empty()) {
+    end.outcome = Outcome::failed;
+  }
   // The log speaks from this node's side: inbound, what the local application said back is "sent".
   if (log_.direction == Direction::inbound) std::swap(end.bytes_sent, end.bytes_recv);
   log_complete(std::move(log_), std::move(end));

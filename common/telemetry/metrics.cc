@@ -10,11 +10,6 @@
 namespace aquifer::telemetry {
 namespace {
 
-// A label set is forgotten when nothing touched it for so long. Prometheus scrapes every 15 to 60
-// s, so the last value was seen; a set that comes back starts at 0, which rate() takes for a
-// restart.
-constexpr auto kSeriesIdleMax = std::chrono::minutes(10);
-
 constexpr std::string_view kOverflow = "other";
 
 std::string overflow_of(Labels labels) {
@@ -74,7 +69,7 @@ MetricGroup::MetricGroup(std::vector<MetricInfo> metrics, std::string overflow_l
   AQUIFER_ASSERT(!metrics_.empty() && metrics_.size() <= kMetricsPerGroupMax);
 }
 
-SeriesPtr MetricGroup::series(std::string_view labels) {
+SeriesPtr MetricGroup::series(std::string_view labels, SeriesOwners owners) {
   std::lock_guard lock(mutex_);
   if (auto found = series_.find(labels); found != series_.end()) return found->second.series;
   if (series_.size() >= limits_.series_max) {
@@ -82,9 +77,11 @@ SeriesPtr MetricGroup::series(std::string_view labels) {
     return overflow_;
   }
   SeriesPtr made = make_series(std::string(labels));
+  made->owners = owners;
   std::string_view key = made->labels;
   // The epoch as time of change: the first scrape sees a difference or starts the clock.
-  series_.emplace(key, Entry{.series = made, .seen = {}, .changed = MonoTime()});
+  series_.emplace(
+      key, Entry{.series = made, .seen = {}, .changed = MonoTime(), .gone = MonoTime::max()});
   return made;
 }
 
@@ -93,56 +90,86 @@ std::size_t MetricGroup::size() const {
   return series_.size();
 }
 
-void MetricGroup::evict(MonoTime now) {
-  for (auto entry = series_.begin(); entry != series_.end();) {
-    Entry& e = entry->second;
+std::vector<SeriesPtr> MetricGroup::resting(MonoTime now, Duration ttl) {
+  std::vector<SeriesPtr> result;
+  std::lock_guard lock(mutex_);
+  for (auto& [labels, e] : series_) {
     bool changed = e.changed == MonoTime();
     for (std::size_t i = 0; i < metrics_.size(); ++i) {
-      std::int64_t value = e.series->values[i].load(std::memory_order_relaxed);
+      const std::int64_t value = e.series->values[i].load(std::memory_order_relaxed);
       changed = changed || value != e.seen[i];
       e.seen[i] = value;
     }
-    // Handles are only made under our lock, so a count of one cannot grow behind our back.
-    bool held = e.series.use_count() > 1;
-    if (changed || held) {
+    if (changed || e.series.use_count() > 1) {
       e.changed = now;
-      ++entry;
-    } else if (now - e.changed >= kSeriesIdleMax) {
-      entry = series_.erase(entry);
-    } else {
-      ++entry;
+    } else if (now - e.changed >= ttl) {
+      result.push_back(e.series);
     }
   }
+  return result;
 }
 
-void MetricGroup::render(std::string& out, MonoTime now) {
-  // Only pointers are copied under the lock: loops that resolve labels meanwhile wait microseconds,
-  // not for the text.
+std::vector<SeriesPtr> MetricGroup::collect(MonoTime now, const Retention& retention) {
+  const std::vector<SeriesPtr> candidates = resting(now, retention.ttl);
+  // Whether a workload exists takes longer to find out than loops that resolve labels may wait.
+  const auto lives = [&retention](const SeriesPtr& series) {
+    const auto& [a, b] = series->owners;
+    if (!retention.exists || (a == 0 && b == 0)) return false;
+    return (a == 0 || retention.exists(a)) && (b == 0 || retention.exists(b));
+  };
+  std::vector<bool> alive;
+  alive.reserve(candidates.size());
+  for (const SeriesPtr& series : candidates) alive.push_back(lives(series));
+
   std::vector<SeriesPtr> shown;
-  {
-    std::lock_guard lock(mutex_);
-    evict(now);
-    shown.reserve(series_.size() + 1);
-    for (const auto& [labels, entry] : series_) shown.push_back(entry.series);
-    if (overflowed_) shown.push_back(overflow_);
+  std::lock_guard lock(mutex_);
+  const bool full = series_.size() >= limits_.series_max;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const auto entry = series_.find(candidates[i]->labels);
+    // Somebody may have taken it up meanwhile. Handles are only made under our lock, so a count of
+    // two (the entry's and ours) cannot grow behind our back.
+    if (entry == series_.end() || entry->second.series.use_count() > 2) continue;
+    Entry& e = entry->second;
+    if (alive[i] && !full) {
+      e.gone = MonoTime::max();
+      continue;
+    }
+    const bool known = e.series->owners != SeriesOwners{} && retention.exists;
+    if (e.gone == MonoTime::max()) e.gone = known && !full ? now : e.changed;
+    if (now - e.gone >= retention.ttl || full) series_.erase(entry);
   }
-  for (std::size_t i = 0; i < metrics_.size(); ++i) {
-    const MetricInfo& metric = metrics_[i];
-    bool described = false;
-    for (const SeriesPtr& series : shown) {
-      std::int64_t value = series->values[i].load(std::memory_order_relaxed);
-      if (value == 0 && limits_.zeros == Zeros::leave_out) continue;
-      if (!std::exchange(described, true)) {
-        fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", metric.name,
-                       metric.help, metric.name,
-                       metric.kind == MetricKind::counter ? "counter" : "gauge");
+  shown.reserve(series_.size() + 1);
+  for (const auto& [labels, entry] : series_) shown.push_back(entry.series);
+  if (overflowed_) shown.push_back(overflow_);
+  return shown;
+}
+
+bool Scrape::next(std::string& out, std::size_t bytes) {
+  const std::size_t enough = out.size() + bytes;
+  for (; part_ < parts_.size(); ++part_, metric_ = 0) {
+    const Part& part = parts_[part_];
+    const std::vector<MetricInfo>& metrics = part.group->metrics();
+    for (; metric_ < metrics.size(); ++metric_, series_ = 0, described_ = false) {
+      const MetricInfo& metric = metrics[metric_];
+      for (; series_ < part.shown.size(); ++series_) {
+        if (out.size() >= enough) return true;
+        const Series& series = *part.shown[series_];
+        const std::int64_t value = series.values[metric_].load(std::memory_order_relaxed);
+        if (value == 0 && part.group->leaves_zeros_out()) continue;
+        if (!std::exchange(described_, true)) {
+          fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", metric.name,
+                         metric.help, metric.name,
+                         metric.kind == MetricKind::counter ? "counter" : "gauge");
+        }
+        out.append(metric.name);
+        if (metric.kind == MetricKind::counter) out.append("_total");
+        out.append(series.labels);
+        append_value(out, value, metric.per_unit);
       }
-      out.append(metric.name);
-      if (metric.kind == MetricKind::counter) out.append("_total");
-      out.append(series->labels);
-      append_value(out, value, metric.per_unit);
     }
   }
+  out.append(std::exchange(tail_, {}));
+  return false;
 }
 
 MetricGroup& Registry::group(std::vector<MetricInfo> metrics, std::string overflow_labels,
@@ -199,15 +226,29 @@ void Registry::add_renderer(std::function<void(std::string& out, MonoTime now)> 
   renderers_.push_back(std::move(render_more));
 }
 
-std::string Registry::render(MonoTime now) {
+void Registry::set_retention(Retention retention) {
+  std::lock_guard lock(mutex_);
+  retention_ = std::move(retention);
+}
+
+Scrape Registry::scrape(MonoTime now) {
   std::lock_guard lock(mutex_);
   for (const Observed& observed : observed_) {
     observed.series->values[0].store(observed.read(), std::memory_order_relaxed);
   }
+  Scrape scrape;
+  for (const auto& group : groups_)
+    scrape.parts_.push_back({group.get(), group->collect(now, retention_)});
+  for (const auto& render_more : renderers_) render_more(scrape.tail_, now);
+  scrape.tail_.append("# EOF\n");
+  return scrape;
+}
+
+std::string Registry::render(MonoTime now) {
+  Scrape under_way = scrape(now);
   std::string out;
-  for (const auto& group : groups_) group->render(out, now);
-  for (const auto& render_more : renderers_) render_more(out, now);
-  out.append("# EOF\n");
+  while (under_way.next(out, out.max_size() / 2)) {
+  }
   return out;
 }
 

@@ -41,9 +41,13 @@ struct MetricInfo {
 /// counters.
 inline constexpr std::size_t kMetricsPerGroupMax = 5;
 
+/// Whom a series speaks of: workloads, by numbers that stand for their names. 0 is nobody.
+using SeriesOwners = std::array<std::uint64_t, 2>;
+
 /// One set of label values, with a number for each metric of its group.
 struct Series {
   std::string labels;  ///< as they are printed: `{a="b",c="d"}`, or nothing
+  SeriesOwners owners{};
   std::array<std::atomic<std::int64_t>, kMetricsPerGroupMax> values{};
 };
 using SeriesPtr = std::shared_ptr<Series>;
@@ -130,6 +134,19 @@ struct GroupLimits {
   Zeros zeros = Zeros::print;
 };
 
+/// A series is forgotten this long after its workload was last seen. Prometheus scrapes every 15 to
+/// 60 s, so the last value was read; one that comes back begins at 0, which rate() takes for a
+/// restart.
+inline constexpr Duration kSeriesTtlDefault = std::chrono::minutes(10);
+
+/// How long series are kept that nobody holds.
+struct Retention {
+  Duration ttl = kSeriesTtlDefault;
+  /// Is this workload still in the mesh? Asked on the scraping thread, without a lock. None: nobody
+  /// knows.
+  std::function<bool(std::uint64_t owner)> exists;
+};
+
 /// The label sets of some metrics. Any thread; the lock is held for a hash lookup, or by a scrape
 /// for copying pointers.
 class MetricGroup {
@@ -139,12 +156,15 @@ class MetricGroup {
   MetricGroup& operator=(const MetricGroup&) = delete;
 
   /// The series of these printed labels, made at the first use.
-  [[nodiscard]] SeriesPtr series(std::string_view labels);
+  [[nodiscard]] SeriesPtr series(std::string_view labels, SeriesOwners owners = {});
   [[nodiscard]] const std::vector<MetricInfo>& metrics() const noexcept { return metrics_; }
+  [[nodiscard]] bool leaves_zeros_out() const noexcept { return limits_.zeros == Zeros::leave_out; }
 
-  /// Forgets series that nobody holds and that did not change for a while, then appends the rest as
-  /// text.
-  void render(std::string& out, MonoTime now);
+  /// Forgets what is over, and gives the rest. Over is a series that nobody holds, that did not
+  /// change for the time to live, and whose workload is gone for as long; without a known workload,
+  /// or when no more series can be kept, rest alone is enough. One that rests while its workload
+  /// lives is kept: a rate over a rare event would else never see it.
+  [[nodiscard]] std::vector<SeriesPtr> collect(MonoTime now, const Retention& retention);
   [[nodiscard]] std::size_t size() const;
 
  private:
@@ -152,8 +172,9 @@ class MetricGroup {
     SeriesPtr series;
     std::array<std::int64_t, kMetricsPerGroupMax> seen{};
     MonoTime changed;
+    MonoTime gone = MonoTime::max();  // since when its workload is not found
   };
-  void evict(MonoTime now);
+  [[nodiscard]] std::vector<SeriesPtr> resting(MonoTime now, Duration ttl);
 
   const std::vector<MetricInfo> metrics_;
   const GroupLimits limits_;
@@ -161,6 +182,27 @@ class MetricGroup {
   bool overflowed_ = false;
   mutable std::mutex mutex_;
   std::unordered_map<std::string_view, Entry> series_;  // keys are views of Series::labels
+};
+
+/// A scrape under way: the text in pieces, so that nobody is long at it and it is never whole in
+/// memory. What is counted meanwhile may or may not be in it.
+class Scrape {
+ public:
+  /// Appends about `bytes` more; false when that was the end.
+  [[nodiscard]] bool next(std::string& out, std::size_t bytes);
+
+ private:
+  friend class Registry;
+  struct Part {
+    const MetricGroup* group;
+    std::vector<SeriesPtr> shown;
+  };
+  std::vector<Part> parts_;
+  std::string tail_;
+  std::size_t part_ = 0;
+  std::size_t metric_ = 0;
+  std::size_t series_ = 0;
+  bool described_ = false;
 };
 
 /// All metrics of a process. Any thread.
@@ -187,7 +229,10 @@ class Registry {
   /// ends.
   void add_renderer(std::function<void(std::string& out, MonoTime now)> render);
 
+  void set_retention(Retention retention);
+
   /// The whole in OpenMetrics text, as the peer prints it.
+  [[nodiscard]] Scrape scrape(MonoTime now);
   [[nodiscard]] std::string render(MonoTime now);
 
  private:
@@ -203,6 +248,7 @@ class Registry {
   std::unordered_map<std::string, MetricGroup*> by_name_;
   std::vector<Observed> observed_;
   std::vector<std::function<void(std::string&, MonoTime)>> renderers_;
+  Retention retention_;
 };
 
 /// The Content-Type of render()'s text, by what the scraper's Accept header lists.

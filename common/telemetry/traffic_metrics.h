@@ -31,6 +31,9 @@ class TrafficCounters {
   SeriesPtr series_;
 };
 
+/// The number that stands for a workload among the owners of series.
+[[nodiscard]] std::uint64_t workload_owner(std::string_view ns, std::string_view workload) noexcept;
+
 /// Finds the counters of label sets. Any thread; outlived by its registry.
 class TrafficMetrics {
  public:
