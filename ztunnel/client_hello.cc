@@ -145,13 +145,14 @@ ClientHelloAnswer look_for_server_name(ByteView bytes) {
   bytes = bytes.first(std::min(bytes.size(), kSniffedBytesMax));
   std::vector<std::uint8_t> message;
   std::size_t at = 0;
-  for (;;) {
+  for (std::size_t records = 0;; ++records) {
     const auto length = message_length(message);
     if (!length) return answer(Kind::not_tls);
     if (message.size() >= *length && message.size() >= kMessageHeaderBytes) {
       return read_hello(
           ByteView(message).subspan(kMessageHeaderBytes, *length - kMessageHeaderBytes));
     }
+    if (records == kHelloRecordsMax) return answer(Kind::not_tls);
     const ByteView rest = bytes.subspan(at);
     // Told apart at the first byte: HTTP, SSH and the like must not wait for a fifth.
     if (!rest.empty() && rest[0] != kHandshakeRecord) return answer(Kind::not_tls);

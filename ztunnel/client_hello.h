@@ -12,6 +12,9 @@ namespace aquifer::ztunnel {
 
 /// A ClientHello longer than one record's worth is nobody's: post-quantum key shares make it 2 KiB.
 inline constexpr std::size_t kClientHelloBytesMax = 16 * 1024;
+/// Records that it may be cut into. Clients use one, tools against censors a handful; without a
+/// bound a client could make us assemble the same bytes again and again.
+inline constexpr std::size_t kHelloRecordsMax = 64;
 /// The same cut into records, with their headers. Past it an answer is given whatever is missing.
 inline constexpr std::size_t kSniffedBytesMax = kClientHelloBytesMax + 4 * 1024;
 
