@@ -23,6 +23,7 @@ dns::Answering::Parts dns_parts(PodContext& context) {
   options.preferred_namespace = settings.dns.preferred_namespace;
   options.ipv6 = settings.ipv6 ? dns::Ipv6Answers::on : dns::Ipv6Answers::off;
   return {.upstream = context.upstream_dns,
+          .hosts = context.hosts,
           .mesh = context.worker.snapshot,
           .pod = context.pod,
           .metrics = context.worker.node.dns,

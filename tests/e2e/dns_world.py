@@ -230,6 +230,15 @@ def dns_world(backend: str) -> Iterator[DnsWorld]:
         mesh.service("mesh", "web", selector={"role": "db"}, ports=[(80, 8080)])
         mesh.service("outside", "four", selector={"app": "outside"}, ports=[(80, 8080)], ips=["10.96.0.200"])
         mesh.apply(headless("mesh", "db", {"role": "db"}))
+        for name, target in (("out", "alias.example.com"), ("in", "web.mesh.svc.cluster.local")):
+            mesh.apply(external("mesh", name, target))
+        mesh.apply(service_entry("mesh", "api", ["api.example.com"], "STATIC", addresses=["240.1.0.5"]))
+        mesh.apply(service_entry("mesh", "wild", ["*.wild.example.com"], "STATIC", addresses=["240.1.0.6"]))
+        mesh.apply(service_entry("mesh", "auto", ["auto.example.com"], "DNS"))
+        mesh.apply(service_entry("mesh", "none", ["www.example.com"], "NONE"))
+        mesh.apply(
+            service_entry("outside", "own", ["own.example.com"], "STATIC", addresses=["240.1.0.7"], exportTo=["."])
+        )
         lab.up()
         for pod in lab.pods.values():
             namespace = pod.key.split("/")[0]
@@ -256,6 +265,31 @@ def headless(namespace: str, name: str, selector: dict[str, str]) -> dict[str, o
         "kind": "Service",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"clusterIP": "None", "clusterIPs": ["None"], "selector": selector, "ports": [{"port": 5432}]},
+    }
+
+
+def external(namespace: str, name: str, target: str) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"type": "ExternalName", "externalName": target},
+    }
+
+
+def service_entry(namespace: str, name: str, hosts: list[str], resolution: str, **spec: object) -> dict[str, object]:
+    endpoints = [{"address": "192.0.2.200"}] if resolution == "STATIC" else []
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "hosts": hosts,
+            "resolution": resolution,
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            **({"endpoints": endpoints} if endpoints else {}),
+            **spec,
+        },
     }
 
 

@@ -72,6 +72,26 @@ def test_a_search_domain_too_many_is_an_alias(world: DnsWorld) -> None:
     assert said[5] == "web.mesh.svc.cluster.local." and said[8] == "A"
 
 
+def test_an_external_name_is_an_alias_with_the_addresses_of_its_target(world: DnsWorld) -> None:
+    assert world.dig("out", "+short").split() == ["alias.example.com.", "192.0.2.1"]
+    assert world.dig("out.mesh.svc.cluster.local", "AAAA", "+short").split() == ["alias.example.com.", "2001:db8::1"]
+    web = world.lab.mesh.find("Service", "mesh", "web")["spec"]["clusterIPs"]
+    assert world.dig("in", "+short").split() == ["web.mesh.svc.cluster.local.", web[0]]
+
+
+def test_hosts_of_service_entries_are_their_addresses_and_others_stay_the_worlds(world: DnsWorld) -> None:
+    assert world.short("api.example.com") == ["240.1.0.5"]
+    said = world.dig("api.example.com.mesh.svc.cluster.local", "+short").split()
+    assert said == ["api.example.com.", "240.1.0.5"]
+    assert world.short("a.wild.example.com") == world.short("b.a.wild.example.com") == ["240.1.0.6"]
+    (automatic,) = world.short("auto.example.com")
+    assert automatic.startswith("240.240.")
+    # Without an address, or of another namespace's own: as if the mesh did not know them.
+    assert world.short("www.example.com") == ["192.0.2.1"]
+    assert "status: NXDOMAIN" in world.dig("own.example.com")
+    assert "status: NXDOMAIN" in world.dig("wild.example.com")
+
+
 def test_changes_of_the_mesh_are_answered_at_once(world: DnsWorld) -> None:
     mesh = world.lab.mesh
     assert world.short("fresh") == []

@@ -3,6 +3,7 @@
 #include "common/base/assert.h"
 #include "ztunnel/dns/own_answer.h"
 #include "ztunnel/dns/query_log.h"
+#include "ztunnel/dns/resolver.h"
 #include "ztunnel/dns/upstream_answer.h"
 
 #include <string>
@@ -28,13 +29,47 @@ std::optional<Message> Answering::at_once(const Arrival& arrival) {
   metrics_of(*query, arrival.transport).requests.add();
   if (is_transfer(*query, arrival.transport))
     return refuse(arrival, *query, Rcode::refused, "zone transfers are not forwarded");
-  if (!query->is_ordinary()) return std::nullopt;
-  const auto own =
-      decide(*parts_.mesh, parts_.pod.get(), *query->question, parts_.options, parts_.random());
+  const auto own = decide_for(*query);
   if (!own) return std::nullopt;
   if (query->edns && query->edns->version != 0)
     return refuse(arrival, *query, Rcode::bad_vers, "an unknown version of EDNS");
+  if (own->leads_outside) return std::nullopt;
   return answer(arrival, *query, *own);
+}
+
+std::optional<OwnAnswer> Answering::decide_for(const Query& query) {
+  if (!query.is_ordinary()) return std::nullopt;
+  return decide(*parts_.mesh, parts_.pod.get(), *query.question, parts_.options, parts_.random());
+}
+
+coro::Task<Message> Answering::by_alias(Arrival arrival, OwnAnswer own,
+                                        coro::CancelSource* cancel) {
+  const auto query = parse_query(arrival.bytes);
+  AQUIFER_ASSERT(query.has_value() && query->question.has_value());
+  const RecordType type = query->question->type;
+  // It may lead back into the mesh; an alias of an alias is the client's to follow.
+  const Question target{.name = own.alias_of, .type = type};
+  const auto inside =
+      decide(*parts_.mesh, parts_.pod.get(), target, parts_.options, parts_.random());
+  if (inside) {
+    own.addresses = inside->addresses;
+    Message response = answer(arrival, *query, own);
+    co_return std::move(response);
+  }
+  const Families families = type == RecordType::a ? Families::v4 : Families::v6;
+  auto found = co_await resolve_host(parts_.upstream, parts_.hosts, own.alias_of, families,
+                                     Deadline::never(), cancel);
+  if (!found && found.error().code == Errc::cancelled) co_return Message();
+  const bool unknown = !found && found.error().code != Errc::not_found;
+  if (unknown) {
+    metrics_of(*query, arrival.transport).upstream_failures.add();
+    const std::string why = found.error().message();
+    Message refused = refuse(arrival, *query, Rcode::serv_fail, why);
+    co_return std::move(refused);
+  }
+  if (found) own.addresses = std::move(*found);
+  Message response = answer(arrival, *query, own);
+  co_return std::move(response);
 }
 
 Message Answering::answer(const Arrival& arrival, const Query& query, const OwnAnswer& own) {
@@ -58,6 +93,10 @@ coro::Task<Message> Answering::by_upstream(Arrival arrival, coro::CancelSource* 
   AQUIFER_ASSERT(query.has_value());  // at_once() has seen it
   QueryMetrics metrics = metrics_of(*query, arrival.transport);
   metrics.upstream_requests.add();
+  if (auto own = decide_for(*query); own && own->leads_outside) {
+    Message response = co_await by_alias(std::move(arrival), std::move(*own), cancel);
+    co_return std::move(response);
+  }
   const MonoTime begun = loop().now();
   Message bytes = arrival.bytes;
   auto response =

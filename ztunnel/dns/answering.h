@@ -10,6 +10,7 @@
 #include "config/model/snapshot.h"
 #include "ztunnel/dns/decide.h"
 #include "ztunnel/dns/dns_metrics.h"
+#include "ztunnel/dns/host_cache.h"
 #include "ztunnel/dns/query.h"
 #include "ztunnel/dns/upstream.h"
 
@@ -35,6 +36,7 @@ class Answering {
  public:
   struct Parts {
     Upstream& upstream;
+    HostCache& hosts;
     /// Where the newest mesh and the newest record of the pod stand; neither is ever null.
     const model::SnapshotPtr& mesh;
     const model::WorkloadPtr& pod;
@@ -61,6 +63,8 @@ class Answering {
   [[nodiscard]] QueryMetrics& metrics_of(const Query& query, Transport transport);
   [[nodiscard]] Message refuse(const Arrival& arrival, const Query& query, Rcode rcode,
                                std::string_view why);
+  [[nodiscard]] std::optional<OwnAnswer> decide_for(const Query& query);
+  coro::Task<Message> by_alias(Arrival arrival, OwnAnswer own, coro::CancelSource* cancel);
   [[nodiscard]] Message answer(const Arrival& arrival, const Query& query, const OwnAnswer& own);
   void learn_own(const Query& query, const OwnAnswer& own) const;
   void learn_forwarded(const Query& query, ByteView response) const;

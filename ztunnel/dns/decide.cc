@@ -29,10 +29,11 @@ bool is_cluster_host(std::string_view host, std::string_view cluster_domain) {
 }
 
 // What the pod may not see is none of its names. A service without an address of its own, of a host
-// that is not the cluster's, is resolved by the world's DNS; an ExternalName is an alias into it.
+// that is not the cluster's, is resolved by the world's DNS. An ExternalName is an alias into that:
+// cluster DNS would answer it so, and without a cluster nobody else knows it.
 bool is_ours(const Service& service, const Asker& asker) {
-  if (service.kind == model::ServiceKind::external_name) return false;
   if (!service.visible_to(asker.pod.ns)) return false;
+  if (service.kind == model::ServiceKind::external_name) return !service.external_name.empty();
   return !service.vips.empty() || is_cluster_host(service.hostname, asker.options.cluster_domain);
 }
 
@@ -130,6 +131,11 @@ std::optional<OwnAnswer> decide(const model::Snapshot& mesh, const model::Worklo
   const Service& service = *match->record->service;
   answer.service = model::service_key(service.ns, service.hostname);
   answer.host = match->candidate->host;
+  if (service.kind == model::ServiceKind::external_name) {
+    answer.alias_of = canonical_name(service.external_name);
+    answer.leads_outside = true;
+    return answer;
+  }
   if (withheld(question.type, service, asker)) return answer;
   answer.addresses = service.vips.empty() ? endpoint_addresses(mesh, *match->record, question.type)
                                           : service_addresses(service, asker, question.type);

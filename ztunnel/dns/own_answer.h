@@ -18,6 +18,9 @@ struct OwnAnswer {
   Rcode rcode = Rcode::no_error;
   /// Canonical; not empty: the asked name is an alias of this one, and the addresses are its.
   std::string alias_of;
+  /// The alias leads out of the mesh (an ExternalName service): its addresses have yet to be asked
+  /// for.
+  bool leads_outside = false;
   /// All of the asked family.
   std::vector<IpAddress> addresses;
   /// The full name that the asked one is short for.

@@ -179,10 +179,27 @@ TEST_CASE("the pods of a headless service are not ours to name") {
   CHECK(ask(mesh, "e1.db.default.svc.cluster.local") == "forward");
 }
 
-TEST_CASE("an ExternalName is an alias into the world's DNS, which answers") {
+TEST_CASE("an ExternalName that leads nowhere is not ours") {
   const auto mesh =
       mesh_of({{.host = "ext.default.svc.cluster.local", .kind = ServiceKind::external_name}});
   CHECK(ask(mesh, "ext") == "forward");
+}
+
+TEST_CASE("an ExternalName that says where it leads is an alias of that, in either family") {
+  ServiceRecord outside =
+      record({.host = "ext.default.svc.cluster.local", .kind = ServiceKind::external_name});
+  Service service = *outside.service;
+  service.external_name = "WWW.example.com.";
+  outside.service = std::make_shared<const Service>(service);
+  const auto mesh = snapshot({}, {outside});
+  const Workload client = pod("c", "10.0.0.9");
+  for (const RecordType type : {kA, kAaaa}) {
+    const auto answer = decide(*mesh, &client, {.name = "ext", .type = type}, {}, 1);
+    REQUIRE(answer.has_value());
+    CHECK(answer->leads_outside);
+    CHECK(answer->alias_of == "www.example.com");
+    CHECK(answer->addresses.empty());
+  }
 }
 
 TEST_CASE("a ServiceEntry's host is its address; without one it goes upstream") {
