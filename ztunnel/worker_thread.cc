@@ -1,5 +1,7 @@
 #include "ztunnel/worker_thread.h"
 
+#include "common/io/netns.h"
+
 #include <pthread.h>
 
 #include <utility>
@@ -28,6 +30,11 @@ Result<std::unique_ptr<WorkerThread>> WorkerThread::start(const Node& node, std:
 }
 
 void WorkerThread::main(std::promise<Status>& started) {
+  // A thread's first guard opens its own namespace, and keeps it open: made here, a worker holds as
+  // many descriptors before its first pod as after its last.
+  if (const auto own = io::NetworkNamespace::current()) {
+    std::ignore = io::NamespaceGuard::enter(*own);
+  }
   auto loop = io::Loop::create(node_.settings.backend);
   if (!loop) {
     started.set_value(std::unexpected(loop.error()));
