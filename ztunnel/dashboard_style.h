@@ -15,6 +15,7 @@ header{padding-top:22px;display:flex;flex-wrap:wrap;align-items:baseline;gap:6px
 h1{font-size:22px;margin:0}h1 b{color:var(--accent)}
 header span{color:var(--soft)}
 form{margin-left:auto;display:flex;gap:6px}
+input{min-width:240px}
 input,button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:6px;padding:5px 10px}
 button{cursor:pointer}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:12px;margin:18px 0}

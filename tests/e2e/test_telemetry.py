@@ -109,10 +109,19 @@ def service_address(mesh: Mesh, name: str) -> str:
 
 
 def refused_connection(mesh: Mesh, pod: Pod, address: str) -> str:
-    """A connection to a service that has no endpoints; gives the client's address."""
-    with pod.connect(address, 80) as stream:
+    """A connection that ends without a byte, to a service that has no endpoints; gives the client's address."""
+    return connection_without_answer(pod, address, 80)
+
+
+def connection_without_answer(pod: Pod, address: str, port: int) -> str:
+    """A connection that the proxy ends; gives the client's address."""
+    with pod.ns.open_socket() as stream:
+        stream.settimeout(WAIT_S)
+        # Bound first: an end may be as quick as the connection, and then there is nothing to ask any more.
+        stream.bind((pod.ip, 0))
         source = source_of(stream)
         try:
+            stream.connect((address, port))
             assert stream.recv(1) == b""
         except ConnectionResetError:
             pass
@@ -162,11 +171,7 @@ def test_follow_tells_connections_as_they_open_end_fail_and_are_refused(mesh: Me
             assert (ended["bytesSent"], ended["bytesReceived"]) == (5, 5)
             assert "reason" not in ended
         # Nobody listens there: the other node says so.
-        with mesh.client.connect(mesh.server_b.ip, 8082) as stream:
-            try:
-                assert stream.recv(1) == b""
-            except ConnectionResetError:
-                pass
+        connection_without_answer(mesh.client, mesh.server_b.ip, 8082)
         failed = following.wait(event="failed")
         assert failed["reason"] == "http status: 503 Service Unavailable"
         source = refused_connection(mesh, mesh.client, service_address(mesh, "nobody"))
@@ -228,14 +233,12 @@ def test_a_busy_pod_is_charged_nearly_all_cpu_time_and_an_idle_one_next_to_none(
             stream.shutdown(1)
             assert read_all(stream) == b"done"
 
-    def cpu(metrics: object, name: str, **labels: str) -> float:
-        return metrics.total(name, **labels)
-
     def settled() -> bool:
-        return pod_value(proxy, "aquifer_pod_sent_bytes_total", mesh.server_b) - sent_before >= BULK_BYTES
+        sent = pod_value(proxy, "aquifer_pod_sent_bytes_total", mesh.server_b) - sent_before
+        return sent >= BULK_BYTES and pod_value(proxy, "aquifer_pod_connections_open", mesh.server_b) == 0
 
     sent_before = before.total("aquifer_pod_sent_bytes_total", pod="server-b")
-    wait_until("the pod's bytes to be published", settled, WAIT_S)
+    wait_until("the pod's bytes and its end to be published", settled, WAIT_S)
     after = proxy.metrics()
 
     def spent(name: str, **labels: str) -> float:
@@ -247,13 +250,17 @@ def test_a_busy_pod_is_charged_nearly_all_cpu_time_and_an_idle_one_next_to_none(
     workers = spent("aquifer_worker_cpu_seconds_total")
     assert busy > 0.02, "64 MiB of encryption cost something"
     assert busy >= 0.8 * workers, (busy, workers, nobody)
-    # Another scrape may lie between two workers' divisions of at most 100 ms.
-    assert abs(all_pods + nobody - workers) <= 0.1
-    assert after.total("aquifer_pod_connections_open", pod="server-b") == 0
+    # The scrape may lie within the divisions of the two workers, each of about 100 ms.
+    assert abs(all_pods + nobody - workers) <= 0.25
     assert spent("aquifer_pod_connections_opened_total", pod="server-b") == 1
     # On the other node the receiver is charged, and the pod beside it is not.
-    other = mesh.proxy_of(mesh.client).metrics()
-    assert other.total("aquifer_pod_received_bytes_total", pod="client") >= BULK_BYTES
+    receiver = mesh.proxy_of(mesh.client)
+    wait_until(
+        "the receiver's bytes to be published",
+        lambda: pod_value(receiver, "aquifer_pod_received_bytes_total", mesh.client) >= BULK_BYTES,
+        WAIT_S,
+    )
+    other = receiver.metrics()
     idle = other.total("aquifer_pod_cpu_seconds_total", pod="server-a")
     assert idle <= other.total("aquifer_pod_cpu_seconds_total", pod="client")
 
