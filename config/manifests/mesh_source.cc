@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 namespace aquifer::manifests {
@@ -98,6 +99,18 @@ void locate_all(std::vector<Finding>& findings) {
   for (auto& [file, of_file] : by_file) {
     if (const auto content = read_file(file)) locate(of_file, content->text);
   }
+}
+
+// A finding says more than what loading said of the same label or value: one line is enough.
+void drop_repeated(std::vector<Diagnostic>& said, const std::vector<Finding>& findings) {
+  const auto key_of = [](const Diagnostic& one) {
+    return std::tuple(one.file, one.object, one.field, one.text.substr(0, one.text.find(": ")));
+  };
+  std::set<decltype(key_of(Diagnostic()))> found;
+  for (const Finding& finding : findings) found.insert(key_of(finding.diagnostic));
+  std::erase_if(said, [&](const Diagnostic& one) {
+    return one.severity == Severity::warning && found.contains(key_of(one));
+  });
 }
 
 // The signs of a file whose writer was interrupted, or is not finished, although what is there so
@@ -202,7 +215,10 @@ CheckedMesh MeshSource::check() {
   mesh.files = objects.size();
   mesh.objects = count_objects(objects);
   mesh.refused = report.has_errors();
+  std::vector<Diagnostic> said = report.take();
+  drop_repeated(said, findings);
   locate_all(findings);
+  for (Diagnostic& one : said) report.add(std::move(one));
   for (Finding& finding : findings) report.add(std::move(finding.diagnostic));
   mesh.diagnostics = report.take();
   return mesh;

@@ -1,8 +1,12 @@
-// Waypoints that are named and not there, or not for what names them.
+// Waypoints that are named and not there, not for what names them, or not ready.
 #include "config/manifests/lint/lint.h"
 #include "config/manifests/lint/words.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
 
 namespace aquifer::manifests {
 namespace {
@@ -77,6 +81,65 @@ class WaypointLint {
   std::vector<std::string> names_;
 };
 
+// Whoever stands behind a waypoint is cut off while nobody answers for it.
+class ReadinessLint {
+ public:
+  ReadinessLint(const Assembly& assembly, Findings& findings)
+      : assembly_(assembly), findings_(findings) {
+    for (const model::ServiceRecord& record : assembly.state.services) {
+      by_key_[model::service_key(record.service->ns, record.service->hostname)] = &record;
+      for (const model::NetworkAddress& vip : record.service->vips) by_address_[vip.ip] = &record;
+      for (const model::WaypointRef& ref : record.service->waypoints) used_.emplace(ref.name, ref);
+    }
+    for (const model::WorkloadPtr& workload : assembly.state.workloads) {
+      if (workload->waypoint) used_.emplace(workload->waypoint->name, *workload->waypoint);
+    }
+  }
+
+  void look() {
+    for (const auto& [name, ref] : used_) {
+      const auto gateway = assembly_.waypoints.find(name);
+      if (gateway == assembly_.waypoints.end()) continue;  // said where it is named
+      const model::ServiceRecord* record = service_of(ref);
+      if (record == nullptr && ref.address && is_pod(ref.address->ip)) continue;
+      if (record != nullptr && is_served(*record)) continue;
+      findings_.error(
+          "Gateway", gateway->second->meta, {"metadata.name", ""},
+          fmt::format(
+              "{}: connections of those who name this waypoint are REFUSED; {}",
+              record == nullptr ? "no Service stands for it" : "no ready pod answers for it",
+              record == nullptr ? "add the Service that Istio makes for it"
+                                : fmt::format("look at the pods of Service {}/{}",
+                                              record->service->ns, record->service->name)));
+    }
+  }
+
+ private:
+  [[nodiscard]] const model::ServiceRecord* service_of(const model::WaypointRef& ref) const {
+    if (ref.address) {
+      const auto at = by_address_.find(ref.address->ip);
+      return at == by_address_.end() ? nullptr : at->second;
+    }
+    const auto at = by_key_.find(model::service_key(ref.ns, ref.hostname));
+    return at == by_key_.end() ? nullptr : at->second;
+  }
+  [[nodiscard]] bool is_pod(const IpAddress& ip) const {
+    const auto at = assembly_.pods_by_address.find(ip);
+    return at != assembly_.pods_by_address.end() && at->second->ready;
+  }
+  static bool is_served(const model::ServiceRecord& record) {
+    return std::ranges::any_of(record.endpoints->endpoints, [](const model::Endpoint& endpoint) {
+      return endpoint.health == model::Health::healthy;
+    });
+  }
+
+  const Assembly& assembly_;
+  Findings& findings_;
+  std::map<std::string, model::WaypointRef> used_;
+  std::unordered_map<std::string, const model::ServiceRecord*> by_key_;
+  std::unordered_map<IpAddress, const model::ServiceRecord*> by_address_;
+};
+
 }  // namespace
 
 void lint_waypoints(const LintMesh& mesh, Findings& findings) {
@@ -91,6 +154,7 @@ void lint_waypoints(const LintMesh& mesh, Findings& findings) {
   assembly.for_each(&FileObjects::pods, [&](const PodObject& pod) {
     lint.look("Pod", pod.meta, pod.meta.ns, "connections to its address are REFUSED");
   });
+  ReadinessLint(assembly, findings).look();
 }
 
 }  // namespace aquifer::manifests

@@ -57,6 +57,16 @@ TEST_CASE("several paths are one mesh, and a file named twice is one file") {
   CHECK(both.objects == 2);
 }
 
+TEST_CASE("what loading says of a label and a lint says better is said once") {
+  const TempDir dir;
+  dir.write("a.yaml", ns_yaml("shop", "{istio.io/use-waypoint: nowhere}"));
+  REQUIRE(load(dir.path())->warnings.size() == 1);
+  const CheckedMesh mesh = MeshSource({dir.path()}, {}).check();
+  REQUIRE(mesh.diagnostics.size() == 1);
+  CHECK(mesh.diagnostics.front().severity == Severity::error);
+  CHECK_FALSE(mesh.refused);
+}
+
 TEST_CASE("a check says what is wrong of a mesh that would be refused, and looks no further") {
   const TempDir dir;
   dir.write("a.yaml", service_yaml("a", "10.96.0.1", "{app: a}", "[{port: 80}]"));

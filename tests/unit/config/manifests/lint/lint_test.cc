@@ -67,12 +67,6 @@ TEST_CASE("a steering label with a value nobody knows is told the values") {
        "mesh.yaml:6: warning: Namespace shop: metadata.labels: istio.io/dataplane-mode: "
        "\"Ambient\" is "
        "not known and has no effect: write ambient or none\n"},
-      {"apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata:\n  name: way\n"
-       "  namespace: shop\n  labels: {istio.io/waypoint-for: services}\n"
-       "spec: {gatewayClassName: istio-waypoint}\n",
-       "mesh.yaml:6: warning: Gateway shop/way: metadata.labels: istio.io/waypoint-for: "
-       "\"services\" is "
-       "not known and has no effect: write service, workload, all or none\n"},
   });
 }
 
@@ -262,6 +256,37 @@ TEST_CASE("a waypoint that is named and not there is an error with the nearest n
       {ns("{istio.io/use-waypoint: way, istio.io/use-waypoint-namespace: infra}") + gateway, ""},
       {ns("{istio.io/use-waypoint: none}"), ""},
   });
+}
+
+TEST_CASE("a waypoint that nobody answers for is an error, for those behind it are cut off") {
+  const std::string mesh =
+      "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: way}\n"
+      "spec: {gatewayClassName: istio-waypoint, listeners: [{name: m, port: 15008, protocol: "
+      "HBONE}]}\n" +
+      pod_yaml("web", "10.0.0.1", "labels: {app: web}") +
+      "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, labels: {istio.io/use-waypoint: "
+      "way}}\nspec: {clusterIP: 10.96.0.1, selector: {app: web}, ports: [{port: 80}]}\n";
+  const std::string start =
+      "mesh.yaml:4: Gateway default/way: metadata.name: no Service stands for it: connections of "
+      "those who name this waypoint are REFUSED; add the Service that Istio makes for it\n";
+  CHECK(findings(mesh) == start);
+  const std::string service =
+      service_yaml("way", "10.96.0.2", "{gateway.networking.k8s.io/gateway-name: way}",
+                   "[{port: 15008, name: mesh}]");
+  const auto pod = [](std::string_view ready) {
+    return fmt::format(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: way-1, labels: "
+        "{{gateway.networking.k8s.io/gateway-name: way}}}}\nspec: {{nodeName: n}}\nstatus: "
+        "{{podIP: "
+        "10.0.0.9, conditions: [{{type: Ready, status: '{}'}}]}}\n",
+        ready);
+  };
+  CHECK(findings(mesh + service + pod("True")) == "");
+  CHECK(
+      findings(mesh + service + pod("False"))
+          .starts_with("mesh.yaml:4: Gateway default/way: metadata.name: no ready pod answers for "
+                       "it: connections of those who name this waypoint are REFUSED; look at the "
+                       "pods of Service default/way\n"));
 }
 
 TEST_CASE("a waypoint that is not for what names it is said") {
