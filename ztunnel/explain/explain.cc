@@ -48,13 +48,22 @@ class Explainer {
       const Destination to{.address = {address, question_.to.port},
                            .host = question_.to.host.empty() ? "" : asked_host_,
                            .server_name = question_.server_name};
-      result_.connections.push_back(explain_way(snapshot_, from_, to));
+      result_.connections.push_back(explain_way(snapshot_, source_for(address), to));
     }
     conclude();
     return std::move(result_);
   }
 
  private:
+  // A pod of both families connects from its address of the destination's.
+  [[nodiscard]] Connecting source_for(const IpAddress& destination) const {
+    Connecting from = from_;
+    if (question_.from.address) return from;
+    const IpAddress* like = model::address_like(*from.workload, destination);
+    if (like != nullptr) from.address = *like;
+    return from;
+  }
+
   std::optional<std::string> find_source() {
     const ExplainSource& from = question_.from;
     if (from.address) {

@@ -17,6 +17,7 @@ struct Connecting {
   model::WorkloadPtr workload;
   /// Is the record one of the mesh?
   enum class Standing : std::uint8_t { known, stranger } standing = Standing::known;
+  /// Where it connects from; a workload with both families uses the destination's.
   IpAddress address;
   bool captured = false;
 };

@@ -145,6 +145,24 @@ TEST_CASE("a host that is not of the mesh is undecided, for its address is not k
   CHECK(answer.connections.empty());
 }
 
+TEST_CASE("a pod of both families connects from its address of the destination's family") {
+  const std::string mesh =
+      ns_yaml("default", "{istio.io/dataplane-mode: ambient}") +
+      "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {nodeName: n1}\n"
+      "status: {podIPs: [{ip: 10.0.0.1}, {ip: 'fd00::1'}]}\n"
+      "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db}\nspec: {nodeName: n1}\n"
+      "status: {podIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}]}\n"
+      "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\n"
+      "spec: {rules: [{from: [{source: {ipBlocks: ['fd00::/64']}}]}]}\n";
+  CHECK(ask(question("default/web", "[fd00::2]:80"), mesh).outcome == Outcome::allowed);
+  const Explanation denied = ask(question("default/web", "10.0.0.2:80"), mesh);
+  CHECK(denied.outcome == Outcome::denied);
+  const EndpointStep& end = denied.connections.front().endpoints.front();
+  CHECK(end.inbound.reason ==
+        "connection closed due to policy rejection: allow policies exist, but none allowed");
+  CHECK(end.inbound.nearest_miss.starts_with("would pass if the source address were"));
+}
+
 TEST_CASE("a pod that is not there is told which are") {
   const auto loaded = load_text(kShop);
   const auto missing = explain(*loaded.snapshot(), question("default/wep", "db:1"), {});
