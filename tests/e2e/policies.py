@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import itertools
 
 import yaml
 
 from tests.e2e.helpers import Mesh
 from tests.lab import wait_until
 from tests.lab.mesh import Manifest
+
+LOADS = "aquifer_config_loads_total"
 
 
 class Policies:
@@ -17,22 +19,20 @@ class Policies:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._current: tuple[Manifest, ...] = ()
+        self._versions = itertools.count()
 
     def apply(self, *manifests: Manifest) -> None:
         """Exactly these from now on, in force on both nodes when this returns."""
         if manifests == self._current:
             return
-        marks = self._mesh.marks()
-        # Never empty: a file that was not before would be taken for half-written.
-        text = "# of one test\n" + yaml.safe_dump_all(list(manifests))
+        before = {proxy.node: proxy.metrics().total(LOADS) for proxy in self._mesh.proxies}
+        # The comment makes every version a change of the file, also to a mesh that is the same, and never empty: an
+        # empty file that was not empty before would be taken for half-written.
+        text = f"# version {next(self._versions)}\n" + yaml.safe_dump_all(list(manifests))
         self._mesh.lab.mesh.write_raw("policies.yaml", text)
         self._current = manifests
         for proxy in self._mesh.proxies:
-            mark = marks[proxy.node]
-
-            def loaded(path: Path = proxy.stdout_path, mark: int = mark) -> bool:
-                with open(path, "rb") as file:
-                    file.seek(mark)
-                    return b"mesh version" in file.read()
-
-            wait_until(f"{proxy.name} to take the new policies", loaded)
+            wait_until(
+                f"{proxy.name} to take the new policies",
+                lambda proxy=proxy: proxy.metrics().total(LOADS) > before[proxy.node],
+            )

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.authorization_cases import CASES as AUTHORIZATION_CASES
+from tests.e2e.authorization_cases import OTHER_PORT
 from tests.e2e.egress_cases import BANNER, BANNER_PORT, CASES, HTTP, SILENT, TLS, TLS_PORT
-from tests.e2e.explain_cases import SITUATIONS, Situation, from_egress
+from tests.e2e.explain_cases import SITUATIONS, Situation, from_authorization, from_egress, pod_name
 from tests.e2e.helpers import Mesh, TcpServer, read_all, source_of
 from tests.e2e.peer_certs import Mint
 from tests.e2e.policies import Policies
@@ -29,7 +31,11 @@ REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nyes"
 GREETING = b"220 speak, friend\r\n"
 # Silence is refused after a second of waiting; explain is not asked about time.
-ALL = [*SITUATIONS, *(from_egress(case) for case in CASES if case.talk != SILENT)]
+ALL = [
+    *SITUATIONS,
+    *(from_authorization(case) for case in AUTHORIZATION_CASES),
+    *(from_egress(case) for case in CASES if case.talk != SILENT),
+]
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,19 @@ def world(mesh: Mesh) -> Iterator[dict[str, str]]:
         stream.recv(1)
 
     node2 = mesh.lab.node("node2")
+    pods = {}
+    for key, pod in mesh.lab.pods.items():
+        pods |= {pod_name(key, 4): pod.ip, pod_name(key, 6): f"[{pod.ip6}]"}
     services = {s["metadata"]["name"]: s["spec"]["clusterIP"] for s in mesh.lab.mesh.objects("Service")}
     with (
         TcpServer(mesh.outside.listen(TLS_PORT), tls),
         TcpServer(mesh.outside.listen(BANNER_PORT), banner),
         TcpServer(node2.ns.listen("::", BANNER_PORT), banner),
+        TcpServer(mesh.server_a.listen(OTHER_PORT), answer_once),
+        TcpServer(mesh.server_b.listen(OTHER_PORT), answer_once),
     ):
         yield {
+            **pods,
             "client": mesh.client.ip,
             "server_a": mesh.server_a.ip,
             "server_b": mesh.server_b.ip,
@@ -124,17 +136,17 @@ def connect(mesh: Mesh, situation: Situation) -> Found:
     marks = mesh.marks()
     pod = mesh.lab.pod(situation.source)
     host, port = situation.to.rsplit(":", 1)
-    served = False
-    with pod.connect(host.strip("[]"), int(port)) as stream:
-        source = source_of(stream)
-        try:
+    served, fields = False, {}
+    try:
+        with pod.connect(host.strip("[]"), int(port)) as stream:
+            fields = {"src_addr": source_of(stream)}
             served = converse(stream, situation)
-        except (OSError, ssl.SSLError):
-            pass
+    except (OSError, ssl.SSLError):
+        pass  # a refusal may come as quickly as the connection itself
     outbound = None
     if situation.source.startswith("mesh/"):
         proxy = mesh.lab.node(pod.node).proxy
-        outbound = proxy.wait_access(marks[pod.node], direction="outbound", src_addr=source)
+        outbound = proxy.wait_access(marks[pod.node], direction="outbound", **fields)
     return Found(served, outbound, inbound_line(mesh, marks, situation, outbound, served))
 
 
