@@ -150,6 +150,8 @@ void lint_labels(const LintMesh& mesh, Findings& findings) {
   look_at_all(assembly, &FileObjects::pods, {findings, "Pod", kPod});
   look_at_all(assembly, &FileObjects::services, {findings, "Service", kService});
   look_at_all(assembly, &FileObjects::waypoints, {findings, "Gateway", kGateway});
+  look_at_all(assembly, &FileObjects::service_entries, {findings, "ServiceEntry", kEntry});
+  look_at_all(assembly, &FileObjects::workload_entries, {findings, "WorkloadEntry", kEntry});
 }
 
 }  // namespace aquifer::manifests

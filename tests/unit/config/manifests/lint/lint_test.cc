@@ -95,6 +95,18 @@ TEST_CASE("a label on a kind that does not read it, or written as an annotation,
                      "service}")) == "");
 }
 
+TEST_CASE("labels of entries are looked at, too") {
+  const std::string entry =
+      "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: api\n  labels:\n"
+      "    istio.io/dataplane-mode: ambient\nspec: {hosts: [api.example.com], ports: [{number: "
+      "443, "
+      "name: tls, protocol: TLS}], resolution: DNS}\n";
+  CHECK(
+      findings(entry) ==
+      "mesh.yaml:6: warning: ServiceEntry default/api: metadata.labels: istio.io/dataplane-mode: a "
+      "ServiceEntry does not read it: write it on a Namespace or Pod\n");
+}
+
 TEST_CASE("pods whose labels ask for a mesh that they do not get are named") {
   check_rows({
       {kAmbient + pod_yaml("web", "10.0.0.1", "annotations: {sidecar.istio.io/status: x}"),
