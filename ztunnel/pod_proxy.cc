@@ -112,7 +112,7 @@ void PodProxy::stop_all(Duration grace, Duration hbone_grace) {
        {&outbound_listener_, &plaintext_listener_, &hbone_listener_}) {
     steer_to_newest(listener->fd());
   }
-  if (dns_) std::ranges::for_each(dns_->listeners(), steer_to_newest);
+  if (dns_) dns_->turn_over();
   accepting_.spawn(stop_after(outbound_listener_, grace));
   accepting_.spawn(stop_after(plaintext_listener_, grace));
   accepting_.spawn(stop_after(hbone_listener_, hbone_grace));

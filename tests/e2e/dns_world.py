@@ -21,6 +21,7 @@ UDP, TCP = "udp", "tcp"
 A, NS, CNAME, TXT, AAAA, SRV, DNSKEY, HTTPS, ANY, UNKNOWN = 1, 2, 5, 16, 28, 33, 48, 65, 255, 65280
 ANSWER_TIMEOUT_S = 10.0
 KNOT_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 20.0
 
 _KNOT_CONF = """\
 server:
@@ -170,7 +171,15 @@ class DnsWorld:
         return self.lab.node("node1").ip
 
     def start_ztunnel(self, **env: str) -> Ztunnel:
+        """One that listens: while an older one runs, that one answers for both when asked whether it is ready."""
         started = self.lab.start_ztunnel("node1", backend=self.backend, env={**self.env, **env})
+        # What it makes last in a pod.
+        last = ":15001" if env.get("ISTIO_META_DNS_CAPTURE") == "false" else ":1505"
+
+        def listens() -> bool:
+            return any(line.belongs_to(started.pid) and last in line.local for line in self.client.sockets())
+
+        wait_until("the proxy to listen", listens, END_TIMEOUT_S)
         wait_captured(self.client)
         return started
 
@@ -230,7 +239,7 @@ def dns_world(backend: str) -> Iterator[DnsWorld]:
         mesh.service("mesh", "web", selector={"role": "db"}, ports=[(80, 8080)])
         mesh.service("outside", "four", selector={"app": "outside"}, ports=[(80, 8080)], ips=["10.96.0.200"])
         mesh.apply(headless("mesh", "db", {"role": "db"}))
-        for name, target in (("out", "alias.example.com"), ("in", "web.mesh.svc.cluster.local")):
+        for name, target in (("outer", "alias.example.com"), ("inner", "web.mesh.svc.cluster.local")):
             mesh.apply(external("mesh", name, target))
         mesh.apply(service_entry("mesh", "api", ["api.example.com"], "STATIC", addresses=["240.1.0.5"]))
         mesh.apply(service_entry("mesh", "wild", ["*.wild.example.com"], "STATIC", addresses=["240.1.0.6"]))

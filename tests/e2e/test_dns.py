@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e import dns_world as dns
-from tests.e2e.dns_world import A, AAAA, HTTPS, RESOLVER, RESOLVER6, SRV, TCP, TXT, UDP, DnsWorld, ask, query
+from tests.e2e.dns_world import (
+    A, AAAA, END_TIMEOUT_S, HTTPS, RESOLVER, RESOLVER6, SRV, TCP, TXT, UDP, DnsWorld, ask, query,
+)  # fmt: skip
 from tests.e2e.helpers import wait_captured
 from tests.lab import wait_until
 
-END_TIMEOUT_S = 20.0
 CONCURRENT = 100
 RESTARTS = 3
 
@@ -73,10 +74,10 @@ def test_a_search_domain_too_many_is_an_alias(world: DnsWorld) -> None:
 
 
 def test_an_external_name_is_an_alias_with_the_addresses_of_its_target(world: DnsWorld) -> None:
-    assert world.dig("out", "+short").split() == ["alias.example.com.", "192.0.2.1"]
-    assert world.dig("out.mesh.svc.cluster.local", "AAAA", "+short").split() == ["alias.example.com.", "2001:db8::1"]
+    assert world.dig("outer", "+short").split() == ["alias.example.com.", "192.0.2.1"]
+    assert world.dig("outer.mesh.svc.cluster.local", "AAAA", "+short").split() == ["alias.example.com.", "2001:db8::1"]
     web = world.lab.mesh.find("Service", "mesh", "web")["spec"]["clusterIPs"]
-    assert world.dig("in", "+short").split() == ["web.mesh.svc.cluster.local.", web[0]]
+    assert world.dig("inner", "+short").split() == ["web.mesh.svc.cluster.local.", web[0]]
 
 
 def test_hosts_of_service_entries_are_their_addresses_and_others_stay_the_worlds(world: DnsWorld) -> None:

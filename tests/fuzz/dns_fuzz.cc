@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 namespace {
 
@@ -62,8 +63,8 @@ void try_query(ByteView bytes) {
     }
   }
   const bool four = bytes.size() % 2 == 0;
-  answer.addresses.assign(bytes.size() % 64,
-                          four ? IpAddress::loopback_v4() : IpAddress::loopback_v6());
+  const std::size_t count = query->question ? bytes.size() % 64 : 0;
+  answer.addresses.assign(count, four ? IpAddress::loopback_v4() : IpAddress::loopback_v6());
   check_answer(bytes, *query, answer, kPlainUdpBytes);
   check_answer(bytes, *query, answer, query->udp_bytes_max());
   check_answer(bytes, *query, answer, kMessageBytesMax);

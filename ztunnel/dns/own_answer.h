@@ -29,7 +29,8 @@ struct OwnAnswer {
   std::string service;
 };
 
-/// The whole response to `query`, whose bytes are `asked`. Nothing longer than `bytes_max` (at
+/// The whole response to `query`, whose bytes are `asked`. Addresses and alias answer a question:
+/// without one there are none. Nothing longer than `bytes_max` (at
 /// least 512): addresses that do not fit are left out and TC is set, so that the client asks by
 /// TCP.
 [[nodiscard]] Message encode_answer(ByteView asked, const Query& query, const OwnAnswer& answer,

@@ -1,5 +1,7 @@
 #include "ztunnel/dns/proxy.h"
 
+#include "ztunnel/dns/succession.h"
+
 #include <utility>
 
 namespace aquifer::ztunnel::dns {
@@ -25,11 +27,9 @@ void Proxy::cut() noexcept {
   for (const auto& server : tcp_) server->cut();
 }
 
-std::vector<int> Proxy::listeners() const {
-  std::vector<int> fds;
-  for (const auto& server : udp_) fds.push_back(server->fd());
-  for (const auto& server : tcp_) fds.push_back(server->fd());
-  return fds;
+void Proxy::turn_over() noexcept {
+  for (const auto& server : udp_) turn_over_to_next(server->fd());
+  for (const auto& server : tcp_) turn_over_to_next(server->fd());
 }
 
 }  // namespace aquifer::ztunnel::dns

@@ -24,8 +24,8 @@ class Proxy {
   /// Gives up the open ones too.
   void cut() noexcept;
 
-  /// For turning new queries over to a successor.
-  [[nodiscard]] std::vector<int> listeners() const;
+  /// New queries go to a successor from now on, if there is one; stop() follows some time later.
+  void turn_over() noexcept;
 
  private:
   Answering answering_;

@@ -2,6 +2,7 @@
 
 #include "common/base/address.h"
 #include "common/io/socket_options.h"
+#include "ztunnel/dns/succession.h"
 
 #include <sys/socket.h>
 
@@ -33,6 +34,7 @@ Result<Fd> udp_socket(const io::NetworkNamespace& pod, const SocketAddress& addr
   const SockaddrStorage to(address);
   if (::bind(fd.get(), to.get(), to.length) != 0)
     return std::unexpected(error_from_errno(errno, "binding"));
+  if (options.reuse_port) leave_to_oldest(fd.get());
   return fd;
 }
 
@@ -44,6 +46,7 @@ Result<Fd> tcp_socket(const io::NetworkNamespace& pod, const SocketAddress& addr
   listen.reuse_port = options.reuse_port;
   listen.mark = options.mark;
   TRY_VOID(io::listen_on(fd.get(), address, listen));
+  if (options.reuse_port) leave_to_oldest(fd.get());
   return fd;
 }
 

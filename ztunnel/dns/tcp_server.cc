@@ -1,6 +1,7 @@
 #include "ztunnel/dns/tcp_server.h"
 
 #include "common/base/assert.h"
+#include "ztunnel/dns/succession.h"
 #include "ztunnel/dns/tcp_connection.h"
 
 namespace aquifer::ztunnel::dns {
@@ -30,6 +31,11 @@ coro::Task<void> TcpServer::accept_all() {
 coro::Task<void> TcpServer::serve_one(Fd accepted) {
   TcpConnection connection(answering_, std::move(accepted), reading_, connections_.cancel_source());
   co_await connection.run();
+}
+
+void TcpServer::stop() noexcept {
+  turn_over_to_next(listener_.fd());
+  stop_asked_.notify();
 }
 
 void TcpServer::cut() noexcept {

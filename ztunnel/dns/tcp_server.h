@@ -20,7 +20,7 @@ class TcpServer {
 
   /// Completes after stop(), when all queries that had arrived are answered.
   [[nodiscard]] coro::Task<void> serve();
-  void stop() noexcept { stop_asked_.notify(); }
+  void stop() noexcept;
   void cut() noexcept;
 
   [[nodiscard]] int fd() const noexcept { return listener_.fd(); }

@@ -2,6 +2,7 @@
 
 #include "common/io/readiness.h"
 #include "ztunnel/dns/own_answer.h"
+#include "ztunnel/dns/succession.h"
 
 #include <sys/socket.h>
 
@@ -47,6 +48,11 @@ coro::Task<void> UdpServer::serve() {
   for (int i = 0; i < kLastBatchesMax && take_batch() == Queue::maybe_more; ++i) {
   }
   co_await forwards_.join();
+}
+
+void UdpServer::stop() noexcept {
+  turn_over_to_next(socket_.fd());
+  stopping_.cancel();
 }
 
 void UdpServer::cut() noexcept {

@@ -17,7 +17,7 @@ class UdpServer {
 
   /// Completes after stop(), when all that had arrived is answered.
   [[nodiscard]] coro::Task<void> serve();
-  void stop() noexcept { stopping_.cancel(); }
+  void stop() noexcept;
   /// Gives up what waits for upstream.
   void cut() noexcept;
 
