@@ -213,8 +213,8 @@ class DnsWorld:
         command = ["dig", f"@{server}", "+time=10", "+tries=1", "+nocookie", *words]
         return (pod or self.client).run(command, check=False).stdout
 
-    def short(self, name: str, kind: str = "A", **where: str) -> list[str]:
-        return sorted(self.dig(name, kind, "+short", **where).split())
+    def short(self, name: str, *words: str) -> list[str]:
+        return sorted(self.dig(name, *words, "+short").split())
 
     def total(self, metric: str, **labels: str) -> float:
         return self.proxy.metrics().total(metric, **labels)
