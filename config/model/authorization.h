@@ -8,6 +8,7 @@
 #include "config/model/policy_index.h"
 #include "config/model/workload.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -116,12 +117,19 @@ void AuthorizationBook::for_each_source(const Workload& workload, Visit&& visit)
   if (const auto own = by_namespace_.find(workload.ns); own != by_namespace_.end()) {
     visit(Source{own->second.get(), Considered::all});
   }
-  // The names are sorted, so those of one namespace stand together.
-  std::string_view ns_before;
-  for (const std::string& name : workload.authorization_policies) {
-    const std::string_view ns = std::string_view(name).substr(0, name.find('/'));
-    if (ns == ns_before) continue;
-    ns_before = ns;
+  // The names are sorted, so those of one namespace stand together and are passed over at once: a
+  // workload may bear thousands.
+  const auto& names = workload.authorization_policies;
+  for (auto at = names.begin(); at != names.end();) {
+    const std::string_view name = *at;
+    const std::size_t slash = name.find('/');
+    const std::string_view ns = name.substr(0, slash);
+    // All that begin with `ns/` follow each other; a name without a slash is alone.
+    at = slash == std::string_view::npos
+             ? at + 1
+             : std::partition_point(at, names.end(), [&](std::string_view other) {
+                 return other.starts_with(name.substr(0, slash + 1));
+               });
     if (const auto named = by_selector_.find(ns); named != by_selector_.end()) {
       visit(Source{named->second.get(), Considered::named});
     }
