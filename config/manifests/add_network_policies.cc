@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 namespace aquifer::manifests {
@@ -27,7 +28,8 @@ class Compiler {
 
   [[nodiscard]] NetworkPolicyBook finish() && {
     auto members = groups_.members(assembly_);
-    return {std::move(policies_), std::move(members), named_ports()};
+    auto nodes = node_addresses(members);
+    return {std::move(policies_), std::move(members), named_ports(), std::move(nodes)};
   }
 
  private:
@@ -65,6 +67,22 @@ class Compiler {
       if (!is_workload(pod) || pod.named_ports.empty()) return;
       auto& ports = result[pod_uid(assembly_.options, pod.meta.ns, pod.meta.name)];
       for (const NamedPort& port : pod.named_ports) ports.push_back({port.name, port.number});
+    });
+    return result;
+  }
+
+  [[nodiscard]] NetworkPolicyBook::NodeAddresses node_addresses(
+      const model::WorkloadGroups& members) const {
+    NetworkPolicyBook::NodeAddresses result;
+    std::unordered_set<model::GroupId> selected;
+    for (const model::NetworkPolicy& policy : policies_) selected.insert(policy.selected);
+    assembly_.for_each(&FileObjects::pods, [&](const PodObject& pod) {
+      if (pod.host_addresses.empty()) return;
+      std::string uid = pod_uid(assembly_.options, pod.meta.ns, pod.meta.name);
+      const auto is_selecting = [&](model::GroupId group) { return selected.contains(group); };
+      if (std::ranges::any_of(members.of(uid), is_selecting)) {
+        result.emplace(std::move(uid), pod.host_addresses);
+      }
     });
     return result;
   }

@@ -41,6 +41,8 @@ struct PodObject {
   std::string service_account;
   std::string node;
   std::vector<IpAddress> addresses;
+  /// Of the node that it runs on.
+  std::vector<IpAddress> host_addresses;
   /// TCP ports that have a name.
   std::vector<NamedPort> named_ports;
   /// All TCP ports that its containers declare.

@@ -109,19 +109,22 @@ void read_spec(Fields& spec, PodObject& pod) {
 }
 
 void add_address(const Fields& status, std::string_view field, const TextItem& item,
-                 PodObject& pod) {
+                 std::vector<IpAddress>& addresses) {
   const auto address = read_address(status, field, item);
   if (!address) return;
-  if (std::ranges::find(pod.addresses, *address) == pod.addresses.end())
-    pod.addresses.push_back(*address);
+  if (std::ranges::find(addresses, *address) == addresses.end()) addresses.push_back(*address);
 }
 
-void read_addresses(Fields& status, PodObject& pod) {
-  if (const YamlNode* node = status.raw("podIP"); node != nullptr && !node->text.empty()) {
-    add_address(status, "podIP", {node->text, node->line}, pod);
+// Kubernetes writes the first address in a field of its own, and all of them in a list.
+void read_addresses(Fields& status, std::string_view first, std::string_view all,
+                    std::vector<IpAddress>& addresses) {
+  if (const YamlNode* node = status.raw(first); node != nullptr && !node->text.empty()) {
+    add_address(status, first, {node->text, node->line}, addresses);
   }
-  status.each("podIPs", [&](Fields& entry) {
-    if (const auto text = entry.text("ip")) add_address(entry, "ip", {*text, entry.line()}, pod);
+  status.each(all, [&](Fields& entry) {
+    if (const auto text = entry.text("ip")) {
+      add_address(entry, "ip", {*text, entry.line()}, addresses);
+    }
     entry.finish();
   });
 }
@@ -140,11 +143,12 @@ bool read_readiness(Fields& status) {
 }
 
 void read_status(Fields& status, PodObject& pod) {
-  read_addresses(status, pod);
+  read_addresses(status, "podIP", "podIPs", pod.addresses);
+  read_addresses(status, "hostIP", "hostIPs", pod.host_addresses);
   pod.phase = status.text_or("phase", "");
   pod.ready = read_readiness(status);
   status.ignore({"allocatedResources", "conditions", "containerStatuses",
-                 "ephemeralContainerStatuses", "extendedResourceClaimStatus", "hostIP", "hostIPs",
+                 "ephemeralContainerStatuses", "extendedResourceClaimStatus",
                  "initContainerStatuses", "message", "nominatedNodeName", "observedGeneration",
                  "qosClass", "reason", "resize", "resourceClaimStatuses", "resources",
                  "startTime"});

@@ -19,10 +19,11 @@ bool in_block(const AddressBlock& block, const NetworkRequest& request) {
 }  // namespace
 
 NetworkPolicyBook::NetworkPolicyBook(std::vector<NetworkPolicy> policies, WorkloadGroups groups,
-                                     NamedPorts named_ports)
+                                     NamedPorts named_ports, NodeAddresses node_addresses)
     : policies_(std::move(policies)),
       groups_(std::move(groups)),
-      named_ports_(std::move(named_ports)) {
+      named_ports_(std::move(named_ports)),
+      node_addresses_(std::move(node_addresses)) {
   std::ranges::sort(policies_, {},
                     [](const NetworkPolicy& policy) { return std::tie(policy.ns, policy.name); });
   for (std::uint32_t at = 0; at < policies_.size(); ++at) {
@@ -50,6 +51,12 @@ std::span<const PodPort> NetworkPolicyBook::named_ports(std::string_view uid) co
   const auto at = named_ports_.find(uid);
   if (at == named_ports_.end()) return {};
   return at->second;
+}
+
+bool NetworkPolicyBook::is_own_node(const Workload& local,
+                                    const IpAddress& address) const noexcept {
+  const auto at = node_addresses_.find(local.uid);
+  return at != node_addresses_.end() && std::ranges::find(at->second, address) != at->second.end();
 }
 
 const Workload* destination_of(const NetworkRequest& request) noexcept {
@@ -106,6 +113,11 @@ NetworkVerdict judge_network_policy(const NetworkPolicyBook& book, const Network
   if (policies.empty()) return verdict;
   if (request.peer != nullptr && request.peer->uid == request.local->uid) {
     verdict.outcome = Outcome::itself;
+    return verdict;
+  }
+  if (request.peer_kind == NetworkRequest::PeerKind::stranger &&
+      book.is_own_node(*request.local, request.peer_address.ip)) {
+    verdict.outcome = Outcome::own_node;
     return verdict;
   }
   for (const NetworkPolicy* policy : policies) {

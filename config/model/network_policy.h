@@ -76,9 +76,12 @@ class NetworkPolicyBook {
   /// By workload uid.
   using NamedPorts = TextMap<std::vector<PodPort>>;
 
+  /// By uid of a pod that a policy selects: the addresses of its node.
+  using NodeAddresses = TextMap<std::vector<IpAddress>>;
+
   NetworkPolicyBook() = default;
   NetworkPolicyBook(std::vector<NetworkPolicy> policies, WorkloadGroups groups,
-                    NamedPorts named_ports);
+                    NamedPorts named_ports, NodeAddresses node_addresses = {});
 
   [[nodiscard]] bool empty() const noexcept { return policies_.empty(); }
   /// Sorted by namespace and name.
@@ -88,15 +91,18 @@ class NetworkPolicyBook {
                                                             NetworkDirection direction) const;
   [[nodiscard]] const WorkloadGroups& groups() const noexcept { return groups_; }
   [[nodiscard]] std::span<const PodPort> named_ports(std::string_view uid) const noexcept;
+  [[nodiscard]] bool is_own_node(const Workload& local, const IpAddress& address) const noexcept;
 
   friend bool operator==(const NetworkPolicyBook& a, const NetworkPolicyBook& b) {
-    return a.policies_ == b.policies_ && a.groups_ == b.groups_ && a.named_ports_ == b.named_ports_;
+    return a.policies_ == b.policies_ && a.groups_ == b.groups_ &&
+           a.named_ports_ == b.named_ports_ && a.node_addresses_ == b.node_addresses_;
   }
 
  private:
   std::vector<NetworkPolicy> policies_;
   WorkloadGroups groups_;
   NamedPorts named_ports_;
+  NodeAddresses node_addresses_;
   std::vector<std::vector<std::uint32_t>> for_group_;
 };
 
@@ -122,6 +128,7 @@ struct NetworkVerdict {
     not_isolated,  ///< no policy selects the pod for this direction: allowed
     allowed,       ///< by `policy` and its `rule`
     itself,        ///< a pod always reaches itself
+    own_node,      ///< a pod and its node always reach each other
     denied,        ///< none of `policies` allows it
   };
   Outcome outcome = Outcome::not_isolated;

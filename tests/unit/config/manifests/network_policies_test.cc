@@ -173,6 +173,23 @@ TEST_CASE("pods of the host's network are neither selected nor peers") {
             .size() == 1);
 }
 
+TEST_CASE(
+    "a pod and its node reach each other whatever the policies say; another node is a stranger") {
+  const std::string db =
+      "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop}\n"
+      "spec: {nodeName: n}\n"
+      "status: {podIP: 10.0.0.2, hostIP: 192.0.2.1, hostIPs: [{ip: 192.0.2.1}, {ip: "
+      "'2001:db8::1'}]}\n";
+  const Loaded mesh =
+      load_text(db + policy_yaml("{podSelector: {}, policyTypes: [Ingress, Egress]}", "p", "shop"));
+  CHECK(mesh.text() == "");
+  for (const auto direction : {model::NetworkDirection::ingress, model::NetworkDirection::egress}) {
+    CHECK(reaches(mesh, "192.0.2.1", 80, "db", direction));
+    CHECK(reaches(mesh, "2001:db8::1", 80, "db", direction));
+    CHECK_FALSE(reaches(mesh, "192.0.2.2", 80, "db", direction));
+  }
+}
+
 TEST_CASE("a changed label changes the book; a reload without a change keeps it") {
   const std::string policy = policy_yaml("{podSelector: {matchLabels: {app: web}}}", "p", "shop");
   const Loaded before = load_text(world() + policy);
