@@ -53,7 +53,7 @@ struct FlowFilter {
   [[nodiscard]] bool wants(const FlowEvent& event) const;
 };
 
-/// The names of the fields are a promise: README lists them.
+/// The names of the fields are a promise: docs/answers.md lists them.
 [[nodiscard]] nlohmann::json to_json(const FlowEvent& event);
 /// "2026-11-22T22:37:40.560387Z"
 [[nodiscard]] std::string rfc3339(std::chrono::system_clock::time_point at);

@@ -78,7 +78,7 @@ class WorkMeter {
   [[nodiscard]] std::chrono::nanoseconds thread_cpu() const noexcept { return settled_cpu_; }
   [[nodiscard]] std::chrono::nanoseconds nobodys_cpu() const noexcept { return nobodys_cpu_; }
 
-  /// How often a loop should settle: often enough for a scrape, and seldom enough (200 ns each) to
+  /// How often a loop should settle: often enough for a scrape, and seldom enough (0.4 us each) to
   /// cost nothing.
   static constexpr std::chrono::milliseconds kInterval{100};
 
