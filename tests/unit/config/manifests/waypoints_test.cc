@@ -108,9 +108,9 @@ TEST_CASE("whom a waypoint is for: services by default, workloads, all or none")
 TEST_CASE("a canary takes its share; without a weight, or a waypoint beside it, none") {
   const std::string base = gateway("wp") + gateway("next");
   const std::string labels = "{istio.io/use-waypoint: wp, istio.io/use-waypoint-canary: next}";
-  const auto& both =
-      web(load_text(base + service_of(labels, "{istio.io/use-waypoint-canary-weight: '10'}")))
-          .waypoints;
+  const Loaded mesh =
+      load_text(base + service_of(labels, "{istio.io/use-waypoint-canary-weight: '10'}"));
+  const auto& both = web(mesh).waypoints;
   REQUIRE(both.size() == 2);
   CHECK(both[0].weight == 90);
   CHECK(both[1].name == "default/next");
