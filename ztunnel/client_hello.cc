@@ -134,9 +134,7 @@ std::optional<std::size_t> message_length(ByteView message) {
   if (!message.empty() && message[0] != kClientHello) return std::nullopt;
   if (message.size() < kMessageHeaderBytes) return kMessageHeaderBytes;
   Reader header(message.subspan(1));
-  const std::size_t length = kMessageHeaderBytes + header.number(3).value_or(0);
-  if (length > kClientHelloBytesMax) return std::nullopt;
-  return length;
+  return kMessageHeaderBytes + header.number(3).value_or(0);
 }
 
 }  // namespace
@@ -148,17 +146,18 @@ ClientHelloAnswer look_for_server_name(ByteView bytes) {
   for (std::size_t records = 0;; ++records) {
     const auto length = message_length(message);
     if (!length) return answer(Kind::not_tls);
+    if (*length > kClientHelloBytesMax) return answer(Kind::too_long);
     if (message.size() >= *length && message.size() >= kMessageHeaderBytes) {
       return read_hello(
           ByteView(message).subspan(kMessageHeaderBytes, *length - kMessageHeaderBytes));
     }
-    if (records == kHelloRecordsMax) return answer(Kind::not_tls);
+    if (records == kHelloRecordsMax) return answer(Kind::too_long);
     const ByteView rest = bytes.subspan(at);
     // Told apart at the first byte: HTTP, SSH and the like must not wait for a fifth.
     if (!rest.empty() && rest[0] != kHandshakeRecord) return answer(Kind::not_tls);
     if (rest.size() > 1 && rest[1] != 3) return answer(Kind::not_tls);
     if (rest.size() < kRecordHeaderBytes) {
-      if (at + kRecordHeaderBytes > kSniffedBytesMax) return answer(Kind::not_tls);
+      if (at + kRecordHeaderBytes > kSniffedBytesMax) return answer(Kind::too_long);
       return need(at + kRecordHeaderBytes);
     }
     const std::size_t record = std::size_t{rest[3]} << 8U | rest[4];
@@ -170,11 +169,12 @@ ClientHelloAnswer look_for_server_name(ByteView bytes) {
       // The message may end before its last record does.
       const auto whole = message_length(message);
       if (!whole) return answer(Kind::not_tls);
+      if (*whole > kClientHelloBytesMax) return answer(Kind::too_long);
       if (message.size() >= *whole && message.size() >= kMessageHeaderBytes) continue;
       const std::size_t missing =
           std::min(record - body.size(), *whole - std::min(*whole, message.size()));
       const std::size_t wanted = bytes.size() + std::max<std::size_t>(missing, 1);
-      return wanted > kSniffedBytesMax ? answer(Kind::not_tls) : need(wanted);
+      return wanted > kSniffedBytesMax ? answer(Kind::too_long) : need(wanted);
     }
     at += kRecordHeaderBytes + record;
   }

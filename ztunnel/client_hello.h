@@ -24,6 +24,8 @@ struct ClientHelloAnswer {
     name,
     no_name,  ///< a ClientHello without a server name, or one that hides it (ECH)
     not_tls,  ///< nothing that any TLS server would take for a ClientHello
+    /// A ClientHello, maybe, but longer or in more pieces than is looked at: its name is not known.
+    too_long,
   };
   Kind kind = Kind::need_more;
   /// Lower case, without a final dot; empty unless kind is name.

@@ -2,7 +2,6 @@
 
 #include "ztunnel/dns/resolver.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -10,15 +9,21 @@ namespace aquifer::ztunnel {
 
 coro::Task<Result<IpAddress>> look_up_host(PodContext& pod, std::string host, IpAddress like,
                                            Deadline deadline) {
-  auto found = co_await dns::resolve_host(pod.upstream_dns, pod.hosts, std::move(host),
-                                          dns::Families::both, deadline);
+  coro::CancelSource* cancel = &pod.connections.cancel_source();
+  // The family that the client dialled; the other one only where that has no address. Not both at
+  // once: behind a resolver that drops one kind of query every connection would wait for it.
+  const dns::Families first = like.is_v4() ? dns::Families::v4 : dns::Families::v6;
+  const dns::Families second = like.is_v4() ? dns::Families::v6 : dns::Families::v4;
+  auto found =
+      co_await dns::resolve_host(pod.upstream_dns, pod.hosts, host, first, deadline, cancel);
+  if (found ? found->empty() : found.error().code == Errc::not_found) {
+    auto other =
+        co_await dns::resolve_host(pod.upstream_dns, pod.hosts, host, second, deadline, cancel);
+    found = std::move(other);
+  }
   if (!found) co_return std::unexpected(found.error());
-  const auto rest = std::ranges::partition(
-      *found, [&](const IpAddress& ip) { return ip.is_v4() == like.is_v4(); });
-  const std::size_t matching = found->size() - rest.size();
-  const std::size_t choices = matching > 0 ? matching : found->size();
-  if (choices == 0) co_return fail(Errc::not_found, "the host name has no address");
-  co_return (*found)[pod.worker.random() % choices];
+  if (found->empty()) co_return fail(Errc::not_found, "the host name has no address");
+  co_return (*found)[pod.worker.random() % found->size()];
 }
 
 }  // namespace aquifer::ztunnel

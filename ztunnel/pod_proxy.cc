@@ -124,6 +124,10 @@ coro::Task<void> PodProxy::stop_dns_after(Duration grace) {
   dns_->stop();
 }
 
+void PodProxy::retire_dns() {
+  if (dns_) dns_->stop();
+}
+
 void PodProxy::release() {
   stop_all(kHandshakeGrace, kReleaseHboneGrace);
 }

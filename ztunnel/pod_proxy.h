@@ -31,6 +31,9 @@ class PodProxy {
   /// tunnels are accepted for a while yet since other nodes hear of it later, open connections live
   /// on.
   void release();
+  /// The pod, released before, is about to be captured anew: its queries are for the new proxy,
+  /// which has its new connections and must know the names they were resolved from.
+  void retire_dns();
   /// The process ends: new connections go to its successor, those that are queued are served, open
   /// ones live on.
   void drain();

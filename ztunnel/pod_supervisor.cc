@@ -138,6 +138,9 @@ std::expected<void, std::string> PodSupervisor::start(Pod& pod) {
   if (!space)
     return std::unexpected(fmt::format("network namespace {}: {}", path, space.error().message()));
   if (auto ready = ensure_capture(); !ready) return ready;
+  for (const auto& [id, old] : released_) {
+    if (old.space->id() == space->id()) old.worker->retire_dns_of(id);
+  }
   // Listeners before rules: a captured connection always finds somebody.
   auto listeners = make_listeners(*space, parts_.settings);
   if (!listeners) return std::unexpected(listeners.error());

@@ -19,23 +19,22 @@ std::string lowered(std::string_view host) {
 void ResolvedNames::remember(std::string_view host, const IpAddress& address, Duration ttl,
                              MonoTime now) {
   std::string name = lowered(host);
-  if (name.empty()) return;
+  // A label with a dot inside (written with a backslash) is nobody's host name, and must not be
+  // taken for a name below another.
+  if (name.empty() || name.contains('\\')) return;
   const MonoTime until = now + std::clamp(ttl, Duration::zero(), kTtlMax) + kGrace;
 
   const auto at = by_address_.find(address);
   if (at != by_address_.end()) {
     entries_.splice(entries_.begin(), entries_, at->second);
   } else {
-    if (entries_.size() >= kAddressesMax) {
-      by_address_.erase(entries_.back().address);
-      entries_.pop_back();
-    }
+    if (entries_.size() >= kAddressesMax) forget_oldest();
     entries_.push_front({.address = address, .names = {}});
     by_address_.emplace(address, entries_.begin());
   }
 
   std::vector<Name>& names = entries_.front().names;
-  std::erase_if(names, [&](const Name& known) { return known.until <= now; });
+  names_ -= std::erase_if(names, [&](const Name& known) { return known.until <= now; });
   const auto known =
       std::ranges::find_if(names, [&](const Name& other) { return *other.host == name; });
   if (known != names.end()) {
@@ -44,8 +43,19 @@ void ResolvedNames::remember(std::string_view host, const IpAddress& address, Du
     std::rotate(known, known + 1, names.end());
     return;
   }
-  if (names.size() >= kNamesPerAddressMax) names.erase(names.begin());
+  if (names.size() >= kNamesPerAddressMax) {
+    names.erase(names.begin());
+    --names_;
+  }
   names.push_back({std::make_shared<const std::string>(std::move(name)), until});
+  ++names_;
+  while (names_ > kNamesMax && entries_.size() > 1) forget_oldest();
+}
+
+void ResolvedNames::forget_oldest() {
+  names_ -= entries_.back().names.size();
+  by_address_.erase(entries_.back().address);
+  entries_.pop_back();
 }
 
 std::vector<model::HostName> ResolvedNames::names_of(const IpAddress& address, MonoTime now) const {

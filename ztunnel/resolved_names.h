@@ -20,12 +20,15 @@ namespace aquifer::ztunnel {
 class ResolvedNames {
  public:
   /// Addresses remembered for one pod; past it the one that was resolved longest ago is forgotten.
-  /// About 200 bytes each: 400 KiB for a pod that resolves whatever it can, nothing for one that
-  /// does not resolve.
+  /// About 200 bytes each, and what their names cost.
   static constexpr std::size_t kAddressesMax = 2048;
   /// Names of one address: content networks put a few hundred names behind one; a pod uses a few of
   /// them. Past it the one that was resolved longest ago is forgotten.
   static constexpr std::size_t kNamesPerAddressMax = 16;
+  /// Names in all, of at most 253 bytes: together with the addresses less than 2 MiB for a pod that
+  /// resolves whatever it can, nothing for one that does not resolve. Past it the address that was
+  /// resolved longest ago is forgotten with its names.
+  static constexpr std::size_t kNamesMax = 4096;
   /// A name counts this much longer than its TTL: runtimes keep answers past it (Java 30 s; pools
   /// and drivers dial an address again for minutes), and a connection that would have been allowed
   /// a minute ago must not fail because an application caches. An answer of TTL 0 is still used
@@ -59,7 +62,10 @@ class ResolvedNames {
   };
   using Entries = std::list<Entry>;
 
-  Entries entries_;  // the one resolved last first
+  void forget_oldest();
+
+  Entries entries_;        // the one resolved last first
+  std::size_t names_ = 0;  // of all entries
   std::unordered_map<IpAddress, Entries::iterator> by_address_;
 };
 

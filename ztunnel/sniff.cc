@@ -14,6 +14,8 @@ using Kind = ClientHelloAnswer::Kind;
 
 SniffedName found(ClientHelloAnswer answer) {
   if (answer.kind == Kind::name) return {End::name, std::move(answer.name)};
+  // A name that is there and was not read is not "no name": a rule against it would be evaded.
+  if (answer.kind == Kind::too_long) return {End::no_hello, {}};
   return {End::no_name, {}};
 }
 

@@ -20,9 +20,11 @@ inline constexpr auto kServerNameTimeout = std::chrono::seconds(1);
 struct SniffedName {
   enum class End : std::uint8_t {
     name,
-    no_name,   ///< a ClientHello without a name, or no TLS
-    no_hello,  ///< silence until the deadline, or the client's end before its ClientHello
-    failed,    ///< the connection failed or was cut
+    no_name,  ///< a ClientHello without a name, or no TLS
+    /// Silence until the deadline, the client's end before its ClientHello, or one that is longer
+    /// than is looked at.
+    no_hello,
+    failed,  ///< the connection failed or was cut
   };
   End end = End::failed;
   std::string name;

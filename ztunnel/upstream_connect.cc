@@ -98,7 +98,11 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
   for (;;) {
     Refusal failure;
     const Status addressed = co_await find_address(call, record, deadline);
-    const auto refusal = judge_outbound(*call.snapshot, *call.source, call.facts);
+    // Policies are always the newest, for what changed while another endpoint was tried was not
+    // asked about this one; where the connection may go stays with its one snapshot.
+    const model::SnapshotPtr newest = worker.snapshot;
+    const model::WorkloadPtr pod = pod_.pod;
+    const auto refusal = judge_outbound(*newest, *pod, call.facts);
     tried.push_back(call.target.endpoint);
     auto next = tried.size() < kTriesMax ? another(pod_, call, tried) : std::nullopt;
     if (!addressed) {

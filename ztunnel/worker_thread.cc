@@ -119,6 +119,10 @@ void WorkerThread::release_pod(ProxyId id) {
   with_pod(id, [](PodProxy& proxy) { proxy.release(); });
 }
 
+void WorkerThread::retire_dns_of(ProxyId id) {
+  with_pod(id, [](PodProxy& proxy) { proxy.retire_dns(); });
+}
+
 void WorkerThread::cut_pod(ProxyId id) {
   with_pod(id, [](PodProxy& proxy) { proxy.cut(); });
 }

@@ -37,6 +37,7 @@ class WorkerThread {
                std::function<void()> ended);
   void update_pod(ProxyId id, model::WorkloadPtr pod);
   void release_pod(ProxyId id);
+  void retire_dns_of(ProxyId id);
   void cut_pod(ProxyId id);
   void drain_all();
   /// Looks at everything on the loop's thread, soon.

@@ -41,6 +41,7 @@ model::Service service_of(const Assembly& assembly, const ServiceObject& object)
     service.ip_families =
         object.ip_families.front() == "IPv6" ? model::IpFamilies::v6 : model::IpFamilies::v4;
   }
+  service.kubernetes = true;
   service.export_to = export_to_annotation(object.meta);
   service.external_name = object.external_name;
   service.waypoints = service_waypoints(assembly, object.meta);

@@ -38,7 +38,15 @@ std::vector<fs::path> list_directory(const fs::path& directory, Report& report) 
   std::vector<fs::path> files;
   std::error_code error;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    if (!is_manifest_name(at->path().filename().string())) continue;
+    const std::string name = at->path().filename().string();
+    // Hidden ones are the machinery of mounted ConfigMaps and of editors.
+    std::error_code gone;  // between its name and this look
+    if (at->is_directory(gone) && !name.starts_with('.') && !is_manifest_name(name)) {
+      report.add(about(at->path(), Severity::warning,
+                       "is a subdirectory and NOT read: move its files up, or give it as a PATH of "
+                       "its own"));
+    }
+    if (!is_manifest_name(name)) continue;
     if (files.size() >= kFilesMax) {
       report.add(about(directory, Severity::error,
                        fmt::format("holds more than {} manifest files", kFilesMax)));

@@ -74,6 +74,8 @@ struct Service {
   /// Of several services with one host name, the one that a client without one of its own
   /// namespace gets.
   bool canonical = false;
+  /// A Service of the cluster: nobody else's entry for the same address takes its traffic over.
+  bool kubernetes = false;
   /// Namespaces whose clients may use it; empty: all. One that no namespace can be called hides it
   /// from everybody.
   std::vector<std::string> export_to;

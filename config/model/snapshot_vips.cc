@@ -25,8 +25,8 @@ bool has_range(const Service& service, std::string_view network, const Cidr& cid
 // Of two that match an address equally well. The last rule is any rule that every node follows.
 bool preferred(const Service& a, const Service& b, std::string_view client_ns) {
   const auto place = [&](const Service& service) {
-    return std::tuple(service.ns != client_ns, !service.canonical, std::string_view(service.ns),
-                      std::string_view(service.hostname));
+    return std::tuple(service.ns != client_ns, !service.kubernetes, !service.canonical,
+                      std::string_view(service.ns), std::string_view(service.hostname));
   };
   return place(a) < place(b);
 }

@@ -19,7 +19,9 @@ from tests.lab.record import RECORD_DIR, sweep_abandoned
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
-import sys, time
+import signal, sys, time
+# A program that was started in the background of a script ignores interrupts, and so would this one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.lab import Lab
 lab = Lab.new()
 lab.mesh.namespace("a")

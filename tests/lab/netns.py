@@ -6,11 +6,14 @@ Only namespaces that a lab created through this file are ever entered for change
 from __future__ import annotations
 
 import ctypes
+import errno
+import itertools
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +29,12 @@ NETNS_ETC_DIR = Path("/etc/netns")
 INTERFACE_NAME_CHARS_MAX = 15
 # Also the limit of what is then done with the connection. Only a failure waits so long.
 CONNECT_TIMEOUT_S = 30.0
+
+# Source ports of the connections made here: below those that kernels choose, and taken in turn.
+FRESH_PORTS = range(20_000, 32_000)
+# Servers in the way, and connections of the last turn that are still open.
+PORT_TRIES_MAX = 2_000
+_fresh_ports: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.cycle(FRESH_PORTS))
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -84,13 +93,29 @@ class Namespace:
         stream = self.open_socket(family_of(address))
         stream.settimeout(timeout)
         try:
-            if source is not None:
-                stream.bind((source, 0))
+            self._bind_to_fresh_port(stream, source)
             stream.connect((address, port))
         except BaseException:
             stream.close()
             raise
         return stream
+
+    def _bind_to_fresh_port(self, stream: socket.socket, source: str | None) -> None:
+        """To a port that no connection from here had before.
+
+        The kernel may choose one port for two connections to different destinations. Redirected to one port they would
+        have the same addresses, so the second one's source port is translated, and a log names a port nobody knows.
+        """
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        address = source or ("::" if stream.family == socket.AF_INET6 else "0.0.0.0")
+        for _ in range(PORT_TRIES_MAX):
+            try:
+                stream.bind((address, next(_fresh_ports[self.name])))
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        raise LabError(f"no port is free in {self.name}")
 
     def listen(self, address: str = "::", port: int = 0, backlog: int = 128) -> socket.socket:
         """A TCP listener inside the namespace; '::' serves IPv4 too. Port 0: the kernel chooses."""

@@ -26,11 +26,15 @@ void append_escaped(std::string& text, std::uint8_t byte) {
   }
 }
 
+// A name has at most 127 labels, and a pointer stands for at least one of them.
+constexpr int kJumpsMax = 127;
+
 Result<ReadName> read(ByteView message, std::size_t at, Pointers pointers) {
   ReadName name;
   std::size_t bytes = 1;     // the root's zero
   std::size_t horizon = at;  // pointers must lead to before here
   bool pointed = false;
+  int jumps = 0;
   for (;;) {
     if (at >= message.size()) return fail(Errc::protocol, "a DNS name runs out of the message");
     const std::uint8_t length = message[at];
@@ -41,6 +45,7 @@ Result<ReadName> read(ByteView message, std::size_t at, Pointers pointers) {
       const std::size_t target =
           (static_cast<std::size_t>(length & ~kKindMask) << 8U) | message[at + 1];
       if (target >= horizon) return fail(Errc::protocol, "a DNS pointer that leads forward");
+      if (++jumps > kJumpsMax) return fail(Errc::protocol, "a DNS name of too many pointers");
       if (!pointed) name.end = at + 2;
       pointed = true;
       horizon = target;

@@ -10,8 +10,10 @@ namespace aquifer::ztunnel::dns {
 namespace {
 
 // Queries of one connection that wait for an answer, and answers that wait for the client: past
-// either the next query is not read. Each may be 64 KiB.
+// either the next query is not read. An answer may be 64 KiB.
 constexpr std::size_t kPipelinedMax = 8;
+// Questions, cookies and padding, as by UDP: only answers are long.
+constexpr std::size_t kQueryBytesMax = 4096;
 
 }  // namespace
 
@@ -28,7 +30,7 @@ coro::Task<void> TcpConnection::run() {
   const auto peer = socket_.peer_address();
   while (peer && !broken_) {
     auto query = co_await next_query();
-    if (!query) break;
+    if (!query || query->size() > kQueryBytesMax) break;
     Arrival arrival;
     arrival.transport = Transport::tcp;
     arrival.client = peer->addr;

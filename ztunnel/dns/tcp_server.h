@@ -10,8 +10,8 @@ namespace aquifer::ztunnel::dns {
 class TcpServer {
  public:
   /// Connections of a pod's programs to each listener. They ask and hang up; more are leaks or
-  /// malice, and are closed at once.
-  static constexpr std::size_t kConnectionsMax = 64;
+  /// malice, and are closed at once: each may have answers of 64 KiB waiting (tcp_connection.cc).
+  static constexpr std::size_t kConnectionsMax = 16;
 
   /// `fd` listens.
   TcpServer(Answering& answering, Fd fd);

@@ -48,6 +48,9 @@ coro::Task<void> UdpServer::serve() {
   for (int i = 0; i < kLastBatchesMax && take_batch() == Queue::maybe_more; ++i) {
   }
   co_await forwards_.join();
+  // Not with the proxy, which may live for days: among the sockets of its port the kernel would go
+  // on counting one that nobody reads.
+  socket_.close();
 }
 
 void UdpServer::stop() noexcept {

@@ -18,7 +18,14 @@ UdpSocket::UdpSocket(io::Loop& loop, Fd fd) noexcept : loop_(loop), fd_(std::mov
 }
 
 UdpSocket::~UdpSocket() {
+  close();
+}
+
+void UdpSocket::close() noexcept {
+  if (!fd_) return;
   loop_.backend().forget(channel_);
+  channel_.fd = -1;
+  fd_ = Fd();
 }
 
 Result<std::optional<Message>> UdpSocket::receive() {

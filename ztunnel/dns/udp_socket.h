@@ -20,7 +20,10 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
+  /// -1 once it is closed.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  /// Nothing waits on it any more.
+  void close() noexcept;
   [[nodiscard]] io::Channel& channel() noexcept { return channel_; }
 
   /// The next datagram, of any size, or nothing when none is there now. An error that the network

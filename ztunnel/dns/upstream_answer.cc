@@ -124,11 +124,12 @@ namespace {
 // Reads the answer section; `at` is where it begins, and then where it ends.
 std::vector<AddressRecord> read_answers(ByteView response, std::size_t& at) {
   std::vector<AddressRecord> records;
+  std::size_t looked_at = 0;
   for (unsigned i = 0; i < word_at(response, 6); ++i) {
     const auto raw = raw_record(response, at);
     if (!raw) break;
     at = raw->end;
-    if (raw->klass != kClassIn || records.size() >= kAddressRecordsMax) continue;
+    if (raw->klass != kClassIn || ++looked_at > kAddressRecordsMax) continue;
     if (auto record = address_record(response, *raw)) records.push_back(std::move(*record));
   }
   return records;

@@ -80,6 +80,7 @@ std::string name_in(const Bytes& bytes) {
     case Kind::need_more: return "(more)";
     case Kind::no_name: return "(none)";
     case Kind::not_tls: return "(not tls)";
+    case Kind::too_long: return "(too long)";
     case Kind::name: return answer.name;
   }
   return "";
@@ -187,7 +188,7 @@ TEST_CASE("lengths that do not fit together are no hello, wherever they are wron
 }
 
 TEST_CASE("a hello longer than the limit is refused as soon as it says so") {
-  CHECK(name_in(Bytes{22, 3, 1, 0x10, 0, 1, 0, 0x40, 0}) == "(not tls)");
+  CHECK(name_in(Bytes{22, 3, 1, 0x10, 0, 1, 0, 0x40, 0}) == "(too long)");
   const Bytes longest = hello(server_names({"a.com"}) + extension(21, Bytes(16000, 0)));
   CHECK(longest.size() <= kClientHelloBytesMax);
   CHECK(name_in(records(longest)) == "a.com");
@@ -197,7 +198,7 @@ TEST_CASE("a hello cut into absurdly many records is refused before it is read")
   const Bytes message = hello(server_names({"a.example.com"}));
   const std::size_t size = message.size() / kHelloRecordsMax + 1;
   CHECK(name_in(records(message, size)) == "a.example.com");
-  CHECK(name_in(records(message, 1)) == "(not tls)");
+  CHECK(name_in(records(message, 1)) == "(too long)");
 }
 
 }  // namespace

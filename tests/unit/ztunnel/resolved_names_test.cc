@@ -56,6 +56,26 @@ TEST_CASE("a shorter TTL later does not take back an earlier promise, and absurd
   CHECK(names(map, "192.0.2.2", kStart + ResolvedNames::kTtlMax + ResolvedNames::kGrace) == "");
 }
 
+TEST_CASE("a label with a dot inside is no name below another") {
+  ResolvedNames map;
+  map.remember("x\\.team.corp.example", ip("192.0.2.1"), 60s, kStart);
+  CHECK(names(map, "192.0.2.1") == "");
+}
+
+TEST_CASE("names of many addresses have one bound, and the oldest address goes first") {
+  ResolvedNames map;
+  const std::size_t addresses = ResolvedNames::kNamesMax / ResolvedNames::kNamesPerAddressMax + 1;
+  for (std::size_t a = 0; a < addresses; ++a) {
+    const IpAddress address =
+        IpAddress::v4({10, 0, static_cast<std::uint8_t>(a >> 8U), static_cast<std::uint8_t>(a)});
+    for (std::size_t n = 0; n < ResolvedNames::kNamesPerAddressMax; ++n)
+      map.remember(fmt::format("n{}.example.com", n), address, 60s, kStart);
+  }
+  CHECK(map.size() == addresses - 1);
+  CHECK(names(map, "10.0.0.0") == "");
+  CHECK(names(map, "10.0.0.1") != "");
+}
+
 TEST_CASE("of more names than the limit, the one resolved longest ago goes first") {
   ResolvedNames map;
   for (std::size_t i = 0; i < ResolvedNames::kNamesPerAddressMax; ++i) {

@@ -29,7 +29,8 @@ TEST_CASE("a directory's *.yaml and *.yml count, hidden files and others do not"
   CHECK(mesh->state.workloads.size() == 2);
   CHECK(mesh->files == 2);
   CHECK(mesh->objects == 2);
-  CHECK(mesh->warnings.empty());
+  REQUIRE(mesh->warnings.size() == 1);
+  CHECK(render(mesh->warnings.front()).contains("/sub: warning: is a subdirectory and NOT read"));
 }
 
 TEST_CASE("one file of any name is a mesh") {
