@@ -274,7 +274,7 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) 
     spec.ignore({"rules"});
   } else {
     spec.each("rules", [&](Fields& rule) {
-      if (!rule.present()) return rule.error("", "is empty: write {} for a rule that matches all");
+      if (!rule.present()) return rule.error("", "is empty: write {} for a rule that matches all, or remove the dash");
       add_rule(rule, read_rule(rule, object.policy.ns), object.policy);
     });
   }

@@ -106,6 +106,10 @@ Choice<Value> read_choice(Fields& fields, std::string_view name, std::string_vie
 }
 
 model::EgressTarget read_target(Fields& fields) {
+  if (!fields.present()) {
+    fields.error("", "is empty: write a destination, or remove the dash");
+    return {};
+  }
   constexpr std::string_view kHost = "a host name such as api.example.com, *.example.com or *";
   model::EgressTarget target;
   target.services = read_choice<ServicePattern>(
@@ -120,7 +124,7 @@ model::EgressTarget read_target(Fields& fields) {
       read_choice<PortRange>(fields, "ports", "notPorts", "a port such as 443 or 8000-8099");
   const bool empty = target.services.empty() && target.hosts.empty() &&
                      target.server_names.empty() && target.cidrs.empty() && target.ports.empty();
-  if (fields.present() && !fields.finish_strictly() && empty) {
+  if (!fields.finish_strictly() && empty) {
     fields.error("", "matches every destination: leave `to` out to say that");
   }
   if (!target.server_names.empty() && target.ports.empty()) {
@@ -133,6 +137,10 @@ model::EgressTarget read_target(Fields& fields) {
 
 model::EgressRule read_rule(Fields& fields) {
   model::EgressRule rule;
+  if (!fields.present()) {
+    fields.error("", "is empty: write {} for a rule that matches all, or remove the dash");
+    return rule;
+  }
   rule.action = read_action(fields, "action").value_or(EgressAction::allow);
   const bool given = fields.has("to");
   fields.each("to", [&](Fields& item) { rule.to.push_back(read_target(item)); });

@@ -65,6 +65,10 @@ std::optional<LabelSelector> read_optional_selector(Fields& peer, std::string_vi
 
 NetworkPeerObject read_peer(Fields& fields) {
   NetworkPeerObject peer;
+  if (!fields.present()) {
+    fields.error("", "is empty: write podSelector, namespaceSelector or ipBlock, or remove the dash");
+    return peer;
+  }
   peer.namespaces = read_optional_selector(fields, "namespaceSelector");
   peer.pods = read_optional_selector(fields, "podSelector");
   const bool selects = peer.namespaces || peer.pods;
@@ -76,7 +80,7 @@ NetworkPeerObject read_peer(Fields& fields) {
   fields.finish();
   if (selects && has_block) {
     fields.error("ipBlock", "stands beside a selector: write it as an entry of its own");
-  } else if (!selects && !has_block && fields.present()) {
+  } else if (!selects && !has_block) {
     fields.error("", "empty: write podSelector, namespaceSelector or ipBlock");
   }
   return peer;
@@ -110,6 +114,10 @@ std::optional<NetworkPort> read_port_field(Fields& fields) {
 
 // None: the entry is wrong, or can never match TCP.
 std::optional<NetworkPort> read_port(Fields& fields) {
+  if (!fields.present()) {
+    fields.error("", "is empty: write port: NUMBER, or {} for every TCP port, or remove the dash");
+    return std::nullopt;
+  }
   auto port = read_port_field(fields);
   const auto end_port = fields.port("endPort");
   const std::string protocol = fields.text_or("protocol", "TCP");
@@ -140,6 +148,10 @@ std::optional<NetworkPort> read_port(Fields& fields) {
 
 NetworkRuleObject read_rule(Fields& fields, std::string_view peers_field) {
   NetworkRuleObject rule;
+  if (!fields.present()) {
+    fields.error("", "is empty: write {} for a rule that matches all, or remove the dash");
+    return rule;
+  }
   // Kubernetes takes an empty list as one that is not there.
   std::size_t peers = 0;
   std::vector<NetworkPeerObject> read_peers;

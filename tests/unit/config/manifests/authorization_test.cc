@@ -362,7 +362,7 @@ TEST_CASE("mistakes are said with file, line, object, field and the mend") {
            "write the conditions there"},
           {"  rules:\n  -",
            "mesh.yaml:7: AuthorizationPolicy default/p: spec.rules[0]: is empty: write {} for a "
-           "rule that matches all"},
+           "rule that matches all, or remove the dash"},
           {"  rules:\n  - from:\n    - source:\n        ipBlocks: [10.0.0.0/33]",
            "mesh.yaml:10: AuthorizationPolicy default/p: spec.rules[0].from[0].source.ipBlocks: "
            "\"10.0.0.0/33\" is neither an address nor a network: write one such as 10.0.0.1, "

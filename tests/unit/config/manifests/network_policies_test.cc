@@ -219,6 +219,18 @@ TEST_CASE("mistakes in a NetworkPolicy are named with their place and their mend
                "its own"},
            Row{"{ingress: [{from: [{}]}]}",
                "spec.ingress[0].from[0]: empty: write podSelector, namespaceSelector or ipBlock"},
+           Row{"{ingress: [~]}",
+               "spec.ingress[0]: is empty: write {} for a rule that matches all, or remove the "
+               "dash"},
+           Row{"{ingress: [{from: [~]}]}",
+               "spec.ingress[0].from[0]: is empty: write podSelector, namespaceSelector or "
+               "ipBlock, or remove the dash"},
+           Row{"{ingress: [{ports: [~]}]}",
+               "spec.ingress[0].ports[0]: is empty: write port: NUMBER, or {} for every TCP port, "
+               "or remove the dash"},
+           Row{"{egress: [{to: [~]}]}",
+               "spec.egress[0].to[0]: is empty: write podSelector, namespaceSelector or ipBlock, "
+               "or remove the dash"},
            Row{"{policyTypes: [ingress]}",
                "spec.policyTypes: \"ingress\" is none: write Ingress or Egress"},
            Row{"{ingress: [{ports: [{port: 70000}]}]}",
