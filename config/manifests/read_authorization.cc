@@ -244,6 +244,28 @@ void read_action(Fields& spec, AuthorizationPolicyObject& object) {
   spec.ignore({"provider"});
 }
 
+void read_target(const Fields& target) {
+  if (!target.has("kind") || !target.has("name")) {
+    target.error("", "names no object: write kind and name of a waypoint's Gateway or of a Service");
+  }
+}
+
+// Is the policy for waypoints? As in Istio, an empty list of targets is none at all.
+bool read_targets(Fields& spec, const StringMap& selector) {
+  std::string_view field;
+  if (Fields target = spec.map("targetRef"); target.present()) {
+    field = "targetRef";
+    read_target(target);
+  }
+  spec.each("targetRefs", [&](const Fields& target) {
+    field = "targetRefs";
+    read_target(target);
+  });
+  if (field.empty()) return false;
+  if (!selector.empty()) spec.error(field, "stands beside a selector: keep one of them");
+  return true;
+}
+
 }  // namespace
 
 void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) {
@@ -266,8 +288,7 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) 
                 "DENIED; write spec: {} if that is meant");
   }
   object.selector = read_selector(spec);
-  object.for_waypoint = spec.has("targetRefs") || spec.has("targetRef");
-  spec.ignore({"targetRefs", "targetRef"});
+  object.for_waypoint = read_targets(spec, object.selector);
   read_action(spec, object);
   // What a waypoint enforces may name HTTP.
   if (object.for_waypoint || !object.supported_action) {

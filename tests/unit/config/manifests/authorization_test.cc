@@ -214,6 +214,13 @@ TEST_CASE("what is for a waypoint is none of ztunnel's business: said once") {
              "is for a waypoint, not for ztunnel, which does not enforce it (and 1 more)"));
 }
 
+TEST_CASE("an empty list of targets is none: ztunnel enforces the policy") {
+  const Loaded mesh = load_text(policy_yaml("  targetRefs: []\n  action: DENY\n  rules: [{}]"));
+  CHECK(mesh.diagnostics.empty());
+  REQUIRE(policy_of(mesh) != nullptr);
+  CHECK(policy_of(mesh)->action == AuthorizationAction::deny);
+}
+
 TEST_CASE("AUDIT and CUSTOM have no effect and say so") {
   const Loaded audit = load_text(policy_yaml("  action: AUDIT\n  rules: [{}]"));
   CHECK_FALSE(audit.broken);
@@ -391,6 +398,17 @@ TEST_CASE("mistakes are said with file, line, object, field and the mend") {
           {"  rules:\n  - when:\n    - {key: source.ip}",
            "mesh.yaml:9: AuthorizationPolicy default/p: spec.rules[0].when[0]: says nothing: write "
            "values: [...] or notValues: [...], or leave it out"},
+          {"  selector: {matchLabels: {a: b}}\n  targetRefs: [{kind: Gateway, name: w}]",
+           "mesh.yaml:8: AuthorizationPolicy default/p: spec.targetRefs: stands beside a selector: "
+           "keep one of them"},
+          {"  selector: {matchLabels: {a: b}}\n  targetRef: {kind: Gateway, name: w}",
+           "mesh.yaml:8: AuthorizationPolicy default/p: spec.targetRef: stands beside a selector: "
+           "keep one of them"},
+          {"  targetRefs: {kind: Gateway, name: w}",
+           "mesh.yaml:7: AuthorizationPolicy default/p: spec.targetRefs: must be a list"},
+          {"  targetRefs: [~]",
+           "mesh.yaml:7: AuthorizationPolicy default/p: spec.targetRefs[0]: names no object: write "
+           "kind and name of a waypoint's Gateway or of a Service"},
           {"  rules: everything",
            "mesh.yaml:7: AuthorizationPolicy default/p: spec.rules: must be a list"},
       }) {
