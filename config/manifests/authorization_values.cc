@@ -107,7 +107,7 @@ void read_ports(Fields& fields, std::string_view name, std::vector<std::uint16_t
 StringMap read_selector(Fields& spec) {
   Fields selector = spec.map("selector");
   StringMap labels = selector.text_map("matchLabels");
-  selector.finish();
+  std::ignore = selector.finish_strictly();
   return labels;
 }
 

@@ -35,7 +35,7 @@ void read_expression(Fields& fields, LabelSelector& selector) {
   }
   for (const TextItem& item : fields.texts("values")) requirement.values.push_back(item.text);
   std::ranges::sort(requirement.values);
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   if (requirement.key.empty() || !parsed) return;
   requirement.op = *parsed;
   const bool takes_values = *parsed == Operator::in || *parsed == Operator::not_in;

@@ -1,6 +1,7 @@
 // AuthorizationPolicy -> AuthorizationPolicyObject: Istio's translation to what a proxy of layer 4
 // can check. HTTP attributes never reach the model: a rule of an ALLOW policy that has one is left
-// out, a rule of a DENY policy is enforced without them.
+// out, a rule of a DENY policy is enforced without them. A field of the spec that is not known is
+// an error: left out, it would make the policy mean more or less than it says.
 #include "config/manifests/authorization_values.h"
 #include "config/manifests/read_objects.h"
 
@@ -82,7 +83,7 @@ void read_source(Fields& source, const std::string& ns, std::size_t index, ReadC
   read_networks(source, "ipBlocks", match.source_ips.any_of);
   read_networks(source, "notIpBlocks", match.source_ips.none_of);
   const bool http = read_http(source, fmt::format("from[{}].source", index), kHttpOfSource, rule);
-  source.finish();
+  std::ignore = source.finish_strictly();
   add_match(clause, std::move(match), http, source, "principals: [...] for example");
 }
 
@@ -92,7 +93,7 @@ void read_operation(Fields& operation, std::size_t index, ReadClause& clause, Re
   read_ports(operation, "notPorts", match.destination_ports.none_of);
   const bool http =
       read_http(operation, fmt::format("to[{}].operation", index), kHttpOfOperation, rule);
-  operation.finish();
+  std::ignore = operation.finish_strictly();
   add_match(clause, std::move(match), http, operation, "ports: [...] for example");
 }
 
@@ -139,11 +140,11 @@ void read_condition(Fields& when, const std::string& ns, std::size_t index, Read
   if (is_checked_key(key)) {
     AuthorizationMatch match;
     read_condition_values(when, key, ns, match);
-    when.finish();
+    std::ignore = when.finish_strictly();
     add_match(clause, std::move(match), false, when, "values: [...] or notValues: [...]");
   } else if (is_http_key(key)) {
     when.ignore({"values", "notValues"});
-    when.finish();
+    std::ignore = when.finish_strictly();
     rule.http.push_back({fmt::format("when[{}].key {}", index, key), when.line()});
     add_match(clause, {}, true, when, "");
   } else if (key.empty()) {
@@ -159,7 +160,7 @@ void read_condition(Fields& when, const std::string& ns, std::size_t index, Read
 ReadRule read_rule(Fields& fields, const std::string& ns) {
   ReadRule rule;
   const auto part = [&](std::string_view name, std::string_view inner, auto&& read) {
-    if (!fields.has(name)) return;
+    if (fields.raw(name) == nullptr) return;
     ReadClause clause;
     std::size_t index = 0;
     fields.each(name, [&](Fields& item) {
@@ -169,7 +170,7 @@ ReadRule read_rule(Fields& fields, const std::string& ns) {
       } else {
         read(map, index, clause);
       }
-      item.finish();
+      std::ignore = item.finish_strictly();
       ++index;
     });
     if (index == 0) fields.error(name, "is an empty list: name at least one, or leave it out");
@@ -183,7 +184,7 @@ ReadRule read_rule(Fields& fields, const std::string& ns) {
   });
   std::size_t index = 0;
   fields.each("when", [&](Fields& when) { read_condition(when, ns, index++, rule); });
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   return rule;
 }
 
@@ -299,7 +300,7 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) 
       add_rule(rule, read_rule(rule, object.policy.ns), object.policy);
     });
   }
-  spec.finish();
+  std::ignore = spec.finish_strictly();
   fields.ignore({"status"});
   fields.finish();
   object.meta = std::move(meta);

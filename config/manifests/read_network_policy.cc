@@ -1,4 +1,5 @@
-// NetworkPolicy (networking.k8s.io/v1) -> NetworkPolicyObject.
+// NetworkPolicy (networking.k8s.io/v1) -> NetworkPolicyObject. As the API server does, it refuses
+// fields of the spec that are not known: left out, they would let in whom nobody meant.
 #include "config/manifests/read_objects.h"
 
 #include <fmt/format.h>
@@ -49,7 +50,7 @@ std::optional<AddressBlock> read_block(Fields& fields) {
     }
     block.except.push_back(*except);
   }
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   if (!cidr) return std::nullopt;
   block.block = *cidr;
   return block;
@@ -59,7 +60,7 @@ std::optional<LabelSelector> read_optional_selector(Fields& peer, std::string_vi
   Fields fields = peer.map(name);
   if (!fields.present()) return std::nullopt;
   LabelSelector selector = read_label_selector(fields);
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   return selector;
 }
 
@@ -73,14 +74,12 @@ NetworkPeerObject read_peer(Fields& fields) {
   peer.pods = read_optional_selector(fields, "podSelector");
   const bool selects = peer.namespaces || peer.pods;
   const bool has_block = fields.has("ipBlock");
-  if (has_block) {
-    Fields block = fields.map("ipBlock");
-    if (block.present()) peer.block = read_block(block);
-  }
-  fields.finish();
+  Fields block = fields.map("ipBlock");
+  if (block.present()) peer.block = read_block(block);
+  const bool bad = fields.finish_strictly();
   if (selects && has_block) {
     fields.error("ipBlock", "stands beside a selector: write it as an entry of its own");
-  } else if (!selects && !has_block) {
+  } else if (!selects && !has_block && !bad) {
     fields.error("", "empty: write podSelector, namespaceSelector or ipBlock");
   }
   return peer;
@@ -121,7 +120,7 @@ std::optional<NetworkPort> read_port(Fields& fields) {
   auto port = read_port_field(fields);
   const auto end_port = fields.port("endPort");
   const std::string protocol = fields.text_or("protocol", "TCP");
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   if (port && end_port) {
     if (!port->name.empty() || !fields.has("port")) {
       fields.error("endPort", "needs a numeric port beside it: write where the range begins");
@@ -167,7 +166,7 @@ NetworkRuleObject read_rule(Fields& fields, std::string_view peers_field) {
     if (auto port = read_port(item)) read_ports.push_back(std::move(*port));
   });
   if (ports > 0) rule.ports = std::move(read_ports);
-  fields.finish();
+  std::ignore = fields.finish_strictly();
   return rule;
 }
 
@@ -181,7 +180,7 @@ std::vector<NetworkRuleObject> read_rules(Fields& spec, std::string_view directi
 void read_spec(Fields& spec, NetworkPolicyObject& policy) {
   Fields selector = spec.map("podSelector");
   policy.pods = read_label_selector(selector);
-  selector.finish();
+  std::ignore = selector.finish_strictly();
   const bool has_egress = spec.has("egress");
   auto ingress = read_rules(spec, "ingress", "from");
   auto egress = read_rules(spec, "egress", "to");
@@ -207,7 +206,7 @@ void read_spec(Fields& spec, NetworkPolicyObject& policy) {
   }
   if (about_ingress) policy.ingress = std::move(ingress);
   if (about_egress) policy.egress = std::move(egress);
-  spec.finish();
+  std::ignore = spec.finish_strictly();
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 MtlsMode read_mode(Fields& mtls) {
   const std::string mode = mtls.text_or("mode", "UNSET");
-  mtls.finish();
+  std::ignore = mtls.finish_strictly();
   if (mode == "STRICT") return MtlsMode::strict;
   if (mode == "PERMISSIVE") return MtlsMode::permissive;
   if (mode == "DISABLE") {
@@ -43,6 +43,7 @@ void read_ports_of(Fields& spec, PeerAuthenticationObject& object) {
     Fields mtls = ports.map(key);
     object.ports[port] = read_mode(mtls);
   }
+  std::ignore = ports.finish_strictly();
   if (object.selector.empty()) {
     spec.error("portLevelMtls",
                "needs a selector: only the ports of selected workloads can be told apart");
@@ -58,7 +59,7 @@ void read_peer_authentication(Fields& fields, Metadata meta, FileObjects& out) {
   Fields mtls = spec.map("mtls");
   object.mode = read_mode(mtls);
   read_ports_of(spec, object);
-  spec.finish();
+  std::ignore = spec.finish_strictly();
   fields.ignore({"status"});
   fields.finish();
   object.meta = std::move(meta);

@@ -431,9 +431,46 @@ TEST_CASE("what is allowed to be written and never matches is warned of") {
       policy_yaml("  rules: [{from: [{source: {principals: ['cluster.local/ns/*/sa/b']}}]}]"));
   CHECK_FALSE(middle.broken);
   CHECK(mentions(middle, "matches only a text with a * in it"));
-  const Loaded misspelt =
-      load_text(policy_yaml("  rules: [{from: [{source: {namespaces: [a], notNamespace: [b]}}]}]"));
-  CHECK(mentions(misspelt, "notNamespace: no such field, it is ignored"));
+}
+
+TEST_CASE("a field of the spec that is not known, or without a value, is an error") {
+  struct Mistake {
+    const char* spec;
+    const char* text;
+  };
+  for (const Mistake& one : std::initializer_list<Mistake>{
+           {"  rule: [{}]", "spec.rule: no such field"},
+           {"  rules: [{form: [{source: {namespaces: [a]}}]}]", "spec.rules[0].form: no such"},
+           {"  rules: [{from: [{source: {namespaces: [a]}, not: 1}]}]",
+            "spec.rules[0].from[0].not: no such field"},
+           {"  rules: [{from: [{source: {namespaces: [a], notNamespace: [b]}}]}]",
+            "spec.rules[0].from[0].source.notNamespace: no such field: look for a misspelling"},
+           {"  rules: [{from: [{source: {namespaces: [a], principals: }}]}]",
+            "spec.rules[0].from[0].source.principals: has no value: write one, or leave the field"},
+           {"  rules: [{to: [{operation: {ports: ['80'], port: ['81']}}]}]",
+            "spec.rules[0].to[0].operation.port: no such field"},
+           {"  rules: [{to: [{operation: {ports: ['80'], methods: }}]}]",
+            "spec.rules[0].to[0].operation.methods: has no value"},
+           {"  rules: [{when: [{key: source.ip, values: [10.0.0.1], notValue: [10.0.0.2]}]}]",
+            "spec.rules[0].when[0].notValue: no such field"},
+           {"  rules:\n  - from:\n", "spec.rules[0].from: has no value"},
+           {"  rules:\n  - when:\n", "spec.rules[0].when: has no value"},
+           {"  selector: {matchExpressions: [{key: a, operator: Exists}]}",
+            "spec.selector.matchExpressions: no such field"},
+           {"  selector: {app: web}", "spec.selector.app: no such field"},
+           {"  selector:", "spec.selector: has no value"},
+           {"  rules:", "spec.rules: has no value"},
+       }) {
+    CAPTURE(one.spec);
+    const Loaded mesh = load_text(policy_yaml(one.spec));
+    CAPTURE(mesh.text());
+    CHECK(mesh.broken);
+    CHECK(mentions(mesh, one.text));
+  }
+  // What objects of a cluster carry besides is no mistake.
+  const Loaded usual = load_text(policy_yaml(
+      "  action: ALLOW\n  rules: [{}]\nstatus: {conditions: [], validationMessages: }"));
+  CHECK(usual.diagnostics.empty());
 }
 
 TEST_CASE("the same policy in two places is refused") {

@@ -258,6 +258,41 @@ TEST_CASE("mistakes in a NetworkPolicy are named with their place and their mend
     CHECK(mesh.broken);
     CHECK(says(mesh, fmt::format("mesh.yaml:5: NetworkPolicy default/p: {}", row.line)));
   }
+  const auto unknown = [](std::string_view field) {
+    return fmt::format("{}: no such field: look for a misspelling or a wrong indentation", field);
+  };
+  const auto empty = [](std::string_view field) {
+    return fmt::format("{}: has no value: write one, or leave the field out", field);
+  };
+  struct Field {
+    std::string_view spec;
+    std::string line;
+  };
+  for (const Field& row : {
+           Field{"{podSelector: {}, ingres: []}", unknown("spec.ingres")},
+           Field{"{podSelector: {app: web}}", unknown("spec.podSelector.app")},
+           Field{"{podSelector: }", empty("spec.podSelector")},
+           Field{"{ingress: [{form: [{podSelector: {}}]}]}", unknown("spec.ingress[0].form")},
+           Field{"{ingress: [{from: , ports: [{port: 80}]}]}", empty("spec.ingress[0].from")},
+           Field{"{ingress: [{from: [{podSelector: {app: web}}]}]}",
+                 unknown("spec.ingress[0].from[0].podSelector.app")},
+           Field{"{ingress: [{from: [{podselector: {}}]}]}",
+                 unknown("spec.ingress[0].from[0].podselector")},
+           Field{"{ingress: [{from: [{podSelector: {}, namespaceSelector: }]}]}",
+                 empty("spec.ingress[0].from[0].namespaceSelector")},
+           Field{"{ingress: [{from: [{ipBlock: }]}]}", empty("spec.ingress[0].from[0].ipBlock")},
+           Field{"{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, exept: [10.1.0.0/16]}}]}]}",
+                 unknown("spec.ingress[0].from[0].ipBlock.exept")},
+           Field{"{ingress: [{ports: [{prot: 80}]}]}", unknown("spec.ingress[0].ports[0].prot")},
+           Field{"{ingress: [{ports: [{port: }]}]}", empty("spec.ingress[0].ports[0].port")},
+           Field{"{podSelector: {matchExpressions: [{key: a, operator: In, values: [b], not: c}]}}",
+                 unknown("spec.podSelector.matchExpressions[0].not")},
+       }) {
+    CAPTURE(row.spec);
+    const Loaded mesh = load_text(policy_yaml(row.spec));
+    CHECK(mesh.broken);
+    CHECK(says(mesh, fmt::format("mesh.yaml:5: NetworkPolicy default/p: {}", row.line)));
+  }
   CHECK(mentions(load_text(policy_yaml("{podSelector: {}, policyTypes: [Ingress], egress: [{}]}")),
                  "spec.egress: has no effect: policyTypes does not say Egress; add it there"));
 }

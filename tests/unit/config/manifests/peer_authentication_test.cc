@@ -196,7 +196,24 @@ TEST_CASE("mistakes of PeerAuthentications are said, with the mend") {
                        "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}"))
             .contains("spec.selector: has no effect in the root namespace"));
   CHECK(said(of_web("DISABLE")).contains("DISABLE is PERMISSIVE here"));
-  CHECK(said(peer_yaml("p", "default", "{mtls: {mod: STRICT}}")).contains("mod: no such field"));
+}
+
+TEST_CASE("a field of a PeerAuthentication that is not known, or without a value, is an error") {
+  const auto refused = [](const std::string& text) {
+    const Loaded mesh = load_text(text);
+    CHECK(mesh.broken);
+    return mesh.text();
+  };
+  CHECK(refused(peer_yaml("p", "default", "{mtls: {mod: STRICT}}"))
+            .contains("spec.mtls.mod: no such field: look for"));
+  CHECK(refused(peer_yaml("p", "default", "{mTLS: {mode: STRICT}}"))
+            .contains("spec.mTLS: no such field: look for"));
+  CHECK(refused(peer_yaml("p", "default", "{mtls: }")).contains("spec.mtls: has no value"));
+  CHECK(refused(peer_yaml("p", "default", "{mtls: {mode: }}"))
+            .contains("spec.mtls.mode: has no value"));
+  CHECK(refused(of_web("STRICT", "80: ")).contains("spec.portLevelMtls.80: has no value"));
+  CHECK(refused(peer_yaml("p", "default", "{selector: {app: web}, mtls: {mode: STRICT}}"))
+            .contains("spec.selector.app: no such field: look for"));
 }
 
 }  // namespace
