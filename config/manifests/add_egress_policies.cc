@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -55,26 +57,62 @@ EgressBook::Backing backing_of(const Assembly& assembly, const NamedServices& na
   return backing;
 }
 
-// Names that no service has, once each: the rule matches nothing, which a DENY rule's author must
-// know.
-void warn_of_unknown(Assembly& assembly, const EgressPolicyObject& object,
-                     const std::unordered_set<std::string>& known) {
-  const auto& rules = object.policy.rules;
-  for (std::size_t rule = 0; rule < rules.size(); ++rule) {
-    for (std::size_t to = 0; to < rules[rule].to.size(); ++to) {
-      for (const ServicePattern& pattern : rules[rule].to[to].services.any_of) {
-        const std::string text = pattern.text();
-        if (text.contains('*') || known.contains(text)) continue;
-        assembly.report_at(Severity::warning, object.meta.origin,
-                           object_name("EgressPolicy", object.meta),
-                           fmt::format("spec.rules[{}].to[{}].services", rule, to),
-                           fmt::format("no service is called {}: it matches nothing; look for a "
-                                       "misspelling",
-                                       text));
+// Says of names and patterns that no service has: the rule matches nothing, or excludes nothing,
+// which its author must know.
+class UnknownServices {
+ public:
+  explicit UnknownServices(Assembly& assembly) : assembly_(assembly) {
+    for (const model::ServiceRecord& record : assembly.state.services) {
+      known_.insert(record.service->hostname);
+      known_.insert(record.service->ns + "/" + record.service->name);
+    }
+  }
+
+  void look(const EgressPolicyObject& object) {
+    const auto& rules = object.policy.rules;
+    for (std::size_t rule = 0; rule < rules.size(); ++rule) {
+      for (std::size_t to = 0; to < rules[rule].to.size(); ++to) {
+        const auto& services = rules[rule].to[to].services;
+        const std::string target = fmt::format("spec.rules[{}].to[{}]", rule, to);
+        for (const ServicePattern& pattern : services.any_of)
+          look(object, target + ".services", pattern, "it matches nothing");
+        for (const ServicePattern& pattern : services.none_of)
+          look(object, target + ".notServices", pattern, "it excludes nothing");
       }
     }
   }
-}
+
+ private:
+  void look(const EgressPolicyObject& object, std::string field, const ServicePattern& pattern,
+            std::string_view effect) {
+    const std::string text = pattern.text();
+    // A lone * is no name that could be misspelt.
+    if (text == "*" || is_known(pattern, text)) return;
+    assembly_.report_at(
+        Severity::warning, object.meta.origin, object_name("EgressPolicy", object.meta),
+        std::move(field),
+        fmt::format("no service {} {}: {}; look for a misspelling",
+                    text.contains('*') ? "is one of" : "is called", text, effect));
+  }
+
+  // Each pattern is compared with the services once.
+  bool is_known(const ServicePattern& pattern, const std::string& text) {
+    if (!text.contains('*')) return known_.contains(text);
+    const auto [at, added] = wildcards_.try_emplace(text, false);
+    if (added) {
+      at->second = std::ranges::any_of(
+          assembly_.state.services, [&](const model::ServiceRecord& record) {
+            const model::Service& service = *record.service;
+            return pattern.matches(service.ns, service.name, service.hostname);
+          });
+    }
+    return at->second;
+  }
+
+  Assembly& assembly_;
+  std::unordered_set<std::string> known_;
+  std::unordered_map<std::string, bool> wildcards_;
+};
 
 }  // namespace
 
@@ -101,14 +139,9 @@ void add_egress_policies(Assembly& assembly) {
   });
   if (policies.empty()) return;
 
-  std::unordered_set<std::string> known;
-  for (const model::ServiceRecord& record : assembly.state.services) {
-    known.insert(record.service->hostname);
-    known.insert(record.service->ns + "/" + record.service->name);
-  }
-  assembly.for_each(&FileObjects::egress_policies, [&](const EgressPolicyObject& object) {
-    warn_of_unknown(assembly, object, known);
-  });
+  UnknownServices unknown(assembly);
+  assembly.for_each(&FileObjects::egress_policies,
+                    [&](const EgressPolicyObject& object) { unknown.look(object); });
   assembly.state.books.egress = std::make_shared<const EgressBook>(
       std::move(policies), groups.members(assembly), backing_of(assembly, named));
 }

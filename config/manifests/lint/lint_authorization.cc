@@ -19,6 +19,10 @@ using model::StringMatch;
 
 constexpr std::string_view kKind = "AuthorizationPolicy";
 
+// What a value does that nobody has: among those of a field, and of its negation.
+constexpr std::string_view kMatchesNobody = "matches nobody";
+constexpr std::string_view kExcludesNobody = "excludes nobody";
+
 // What pods are known to listen on: ports that their containers declare, and those that services
 // send to.
 class ServedPorts {
@@ -160,16 +164,28 @@ class AuthorizationLint {
 
   void look_at_match(const AuthorizationPolicyObject& object, const AuthorizationMatch& match,
                      const PodIndex::Pods& pods) {
-    for (const StringMatch& principal : match.principals.any_of)
-      look_at_principal(object, principal);
-    for (const StringMatch& ns : match.namespaces.any_of) look_at_namespace(object, ns);
-    for (const model::ServiceAccountMatch& account : match.service_accounts.any_of)
-      look_at_account(object, account);
-    for (const std::uint16_t port : match.destination_ports.any_of)
-      look_at_port(object, port, pods);
+    // An exclusion that excludes nobody bites as well: an ALLOW rule then lets everybody in.
+    const auto both = [](const auto& constraint, auto&& look_at) {
+      for (const auto& value : constraint.any_of) look_at(value, kMatchesNobody);
+      for (const auto& value : constraint.none_of) look_at(value, kExcludesNobody);
+    };
+    both(match.principals, [&](const StringMatch& principal, std::string_view effect) {
+      look_at_principal(object, principal, effect);
+    });
+    both(match.namespaces, [&](const StringMatch& ns, std::string_view effect) {
+      look_at_namespace(object, ns, effect);
+    });
+    both(match.service_accounts,
+         [&](const model::ServiceAccountMatch& account, std::string_view effect) {
+           look_at_account(object, account, effect);
+         });
+    both(match.destination_ports, [&](std::uint16_t port, std::string_view effect) {
+      look_at_port(object, port, effect, pods);
+    });
   }
 
-  void look_at_principal(const AuthorizationPolicyObject& object, const StringMatch& principal) {
+  void look_at_principal(const AuthorizationPolicyObject& object, const StringMatch& principal,
+                         std::string_view effect) {
     // The others are said where they are read, or match by chance.
     if (principal.kind != StringMatch::Kind::exact || principal.text.starts_with("spiffe://"))
       return;
@@ -184,7 +200,7 @@ class AuthorizationLint {
     }
     if (parsed) why += near_principal(principal.text);
     findings_.warn(kKind, object.meta, {"spec.rules", principal.text},
-                   fmt::format("{} matches nobody: {}", in_quotes(principal.text), why));
+                   fmt::format("{} {}: {}", in_quotes(principal.text), effect, why));
   }
 
   [[nodiscard]] std::string near_principal(std::string_view wanted) const {
@@ -194,29 +210,30 @@ class AuthorizationLint {
                 : "; write one that a pod's service account gives";
   }
 
-  void look_at_namespace(const AuthorizationPolicyObject& object, const StringMatch& ns) {
+  void look_at_namespace(const AuthorizationPolicyObject& object, const StringMatch& ns,
+                         std::string_view effect) {
     if (ns.kind != StringMatch::Kind::exact || namespaces_.contains(ns.text)) return;
     const std::vector<std::string_view> known(namespaces_.begin(), namespaces_.end());
     const auto near = nearest_word(ns.text, known, 2);
     findings_.warn(kKind, object.meta, {"spec.rules", ns.text},
-                   fmt::format("{} matches nobody: there is no such namespace; write {}",
-                               in_quotes(ns.text), near ? *near : "one that is there"));
+                   fmt::format("{} {}: there is no such namespace; write {}",
+                               in_quotes(ns.text), effect, near ? *near : "one that is there"));
   }
 
   void look_at_account(const AuthorizationPolicyObject& object,
-                       const model::ServiceAccountMatch& account) {
+                       const model::ServiceAccountMatch& account, std::string_view effect) {
     const std::string& trust_domain = mesh_.assembly.state.mesh_config.trust_domain;
     const std::string principal =
         fmt::format("{}/ns/{}/sa/{}", trust_domain, account.ns, account.name);
     if (principals_.contains(principal)) return;
     findings_.warn(
         kKind, object.meta, {"spec.rules", account.name},
-        fmt::format("service account {}/{} matches nobody: no pod runs with it; write one of a pod",
-                    account.ns, account.name));
+        fmt::format("service account {}/{} {}: no pod runs with it; write one of a pod",
+                    account.ns, account.name, effect));
   }
 
   void look_at_port(const AuthorizationPolicyObject& object, std::uint16_t port,
-                    const PodIndex::Pods& pods) {
+                    std::string_view effect, const PodIndex::Pods& pods) {
     std::uint16_t behind = 0;
     for (const PodObject* pod : pods) {
       const std::set<std::uint16_t> served = served_.of(*pod);
@@ -225,11 +242,12 @@ class AuthorizationLint {
     }
     const std::string text =
         behind != 0
-            ? fmt::format(
-                  "port {} is a service's port, and policies compare the pod's own: write {}", port,
-                  behind)
-            : fmt::format("none of the selected pods serves port {}: write one of theirs ({})",
-                          port, served_text(pods));
+            ? fmt::format("port {} {}: it is a service's port, and policies compare the pod's own; "
+                          "write {}",
+                          port, effect, behind)
+            : fmt::format("port {} {}: none of the selected pods serves it; write one of theirs "
+                          "({})",
+                          port, effect, served_text(pods));
     findings_.warn(kKind, object.meta, {"spec.rules", fmt::format("{}", port)}, text);
   }
 

@@ -136,6 +136,19 @@ TEST_CASE("callers that nobody is are told the nearest that somebody is") {
        "10: " + kStart +
            "spec.rules: \"defualt\" matches nobody: there is no such namespace; write default\n"},
       {from("namespaces: ['prod-*']"), ""},
+      // What is excluded is looked at as well: an ALLOW rule then lets in whom it was to keep out.
+      {from("notPrincipals: [cluster.local/ns/default/sa/bd]"),
+       "10: " + kStart +
+           "spec.rules: \"cluster.local/ns/default/sa/bd\" excludes nobody: no workload has this "
+           "identity; write cluster.local/ns/default/sa/db\n"},
+      {from("notNamespaces: [defualt]"),
+       "10: " + kStart +
+           "spec.rules: \"defualt\" excludes nobody: there is no such namespace; write default\n"},
+      {from("notServiceAccounts: [wep]"),
+       "10: " + kStart +
+           "spec.rules: service account default/wep excludes nobody: no pod runs with it; write "
+           "one of a pod\n"},
+      {from("notServiceAccounts: [db]"), ""},
       {from("serviceAccounts: [wep]"), "10: " + kStart +
                                            "spec.rules: service account default/wep matches "
                                            "nobody: no pod runs with it; write one of "
@@ -151,11 +164,16 @@ TEST_CASE("a service's port in a policy is told the pod's own") {
   check_rows({
       {to("['8080']"), ""},
       {to("['80']"), "7: " + kStart +
-                         "spec.rules: port 80 is a service's port, and policies compare the pod's "
-                         "own: write 8080\n"},
+                         "spec.rules: port 80 matches nobody: it is a service's port, and policies "
+                         "compare the pod's own; write 8080\n"},
       {to("['9090']"), "7: " + kStart +
-                           "spec.rules: none of the selected pods serves port 9090: write one of "
-                           "theirs (8080)\n"},
+                           "spec.rules: port 9090 matches nobody: none of the selected pods serves "
+                           "it; write one of theirs (8080)\n"},
+      {authorization(
+           "p", kWeb + "  action: DENY\n  rules: [{to: [{operation: {notPorts: ['80']}}]}]\n"),
+       "8: " + kStart +
+           "spec.rules: port 80 excludes nobody: it is a service's port, and policies compare the "
+           "pod's own; write 8080\n"},
   });
 }
 
