@@ -70,6 +70,7 @@ std::vector<Finding> lint(const Assembly& assembly) {
   lint_authorization_pairs(mesh, findings);
   lint_peer_authentication(mesh, findings);
   lint_egress(mesh, findings);
+  lint_network_peers(mesh, findings);
   return findings.take();
 }
 

@@ -15,7 +15,7 @@
 
 namespace aquifer::manifests {
 
-/// Where inside an object: a field, such as "spec.selector", and the text there that is meant.
+/// Where inside an object: a field, such as "spec.selector" or "spec.rules[1].to", and the text there that is meant.
 struct Place {
   std::string field;
   std::string value;
@@ -66,5 +66,6 @@ void lint_authorization(const LintMesh& mesh, Findings& findings);
 void lint_authorization_pairs(const LintMesh& mesh, Findings& findings);
 void lint_peer_authentication(const LintMesh& mesh, Findings& findings);
 void lint_egress(const LintMesh& mesh, Findings& findings);
+void lint_network_peers(const LintMesh& mesh, Findings& findings);
 
 }  // namespace aquifer::manifests

@@ -2,14 +2,32 @@
 
 #include "config/manifests/yaml_tree.h"
 
+#include <charconv>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 
 namespace aquifer::manifests {
 namespace {
 
 using Path = std::span<const std::string>;
+
+// One name of a path: "to", or "to[1]" for one item of the list.
+struct Step {
+  std::string_view name;
+  std::optional<std::size_t> index;
+};
+
+Step step_of(std::string_view text) {
+  const std::size_t open = text.find('[');
+  if (open == std::string_view::npos || !text.ends_with(']')) return {text, std::nullopt};
+  const std::string_view digits = text.substr(open + 1, text.size() - open - 2);
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return {text, std::nullopt};
+  return {text.substr(0, open), index};
+}
 
 // The first line of `value` below `node`, as a scalar or as a key.
 std::optional<std::uint32_t> find_value(const YamlNode& node, const std::string& value) {
@@ -33,8 +51,15 @@ std::optional<std::uint32_t> find_field(const YamlNode& node, std::uint32_t key_
   }
   if (node.kind != YamlKind::map) return std::nullopt;
   for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
-    if (node.children[i]->text == path.front())
-      return find_field(*node.children[i + 1], node.children[i]->line, path.subspan(1), value);
+    const YamlNode* key = node.children[i];
+    const YamlNode* below = node.children[i + 1];
+    if (key->text == path.front()) return find_field(*below, key->line, path.subspan(1), value);
+    const Step step = step_of(path.front());
+    if (!step.index || key->text != step.name) continue;
+    if (below->kind != YamlKind::sequence || *step.index >= below->children.size())
+      return std::nullopt;
+    const YamlNode* item = below->children[*step.index];
+    return find_field(*item, item->line, path.subspan(1), value);
   }
   return std::nullopt;
 }

@@ -45,6 +45,15 @@ TEST_CASE("a field is found by its keys, a value below it by its text") {
   CHECK(line_of(kText, 13, {"spec", "name"}) == 15);
 }
 
+TEST_CASE("an item of a list is found by its place in it") {
+  CHECK(line_of(kText, 1, {"spec", "rules[0]"}) == 6);
+  CHECK(line_of(kText, 1, {"spec", "rules[1]", "to[0]"}) == 8);
+  CHECK(line_of(kText, 1, {"spec", "rules[1]", "to"}, "90") == 9);
+  CHECK(line_of(kText, 1, {"spec", "rules[2]"}) == 2);
+  CHECK(line_of(kText, 1, {"spec", "rules[x]"}) == 2);
+  CHECK(line_of(kText, 1, {"spec", "selector[0]"}) == 2);
+}
+
 TEST_CASE("what is not there gives the line of what is nearest around it") {
   CHECK(line_of(kText, 1, {"spec", "rules"}, "100") == 5);
   CHECK(line_of(kText, 1, {"spec", "selector", "matchLabels"}) == 3);

@@ -261,5 +261,62 @@ TEST_CASE("egress and network policies that restrict nobody are said") {
   });
 }
 
+TEST_CASE("peers that are no pod, and names of ports that no pod gives, are said") {
+  const std::string mesh =
+      ns_yaml("shop", "{team: red}") +
+      pod_yaml("sql", "10.0.0.4", "labels: {app: sql, istio.io/dataplane-mode: ambient}",
+               "nodeName: n1, containers: [{name: c, ports: [{name: pg, containerPort: 5432}]}]");
+  const auto with = [&](std::string_view spec) {
+    const auto lines = std::ranges::count(kMesh + mesh, '\n');
+    const std::string text =
+        findings(kMesh + mesh +
+                 fmt::format("---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                             "metadata: {{name: p, namespace: default}}\nspec:\n"
+                             "  podSelector: {{matchLabels: {{app: sql}}}}\n{}",
+                             spec));
+    const std::string file = "mesh.yaml:";
+    if (!text.starts_with(file)) return text;
+    const std::size_t colon = text.find(':', file.size());
+    const int line = std::stoi(text.substr(file.size(), colon - file.size()));
+    return fmt::format("{}{}", line - static_cast<int>(lines), text.substr(colon));
+  };
+  const std::string start = ": warning: NetworkPolicy default/p: ";
+  // What opens something, or can.
+  for (const char* fine : {
+           "  ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: pg}]}]\n",
+           "  ingress: [{from: [{namespaceSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]}]\n",
+           "  ingress: [{ports: [{port: 8080}]}]\n",
+           "  policyTypes: [Egress]\n  egress: [{ports: [{port: pg}]}]\n",
+           "  policyTypes: [Egress]\n  egress: [{to: [{ipBlock: {cidr: 1.0.0.0/8}}], ports: [{port: "
+           "pg}]}]\n",
+       }) {
+    CAPTURE(fine);
+    CHECK(with(fine) == "");
+  }
+  const std::string selects = "selects no pod, so it lets nobody through: ";
+  CHECK(with("  ingress:\n  - from: [{podSelector: {matchLabels: {app: web}}}]\n  - from:\n    - "
+             "podSelector: {}\n    - podSelector: {matchLabels: {app: wep}}\n") ==
+        "11" + start + "spec.ingress[1].from[1]: " + selects +
+            "no pod of namespace default has app=wep; there is app=db, app=old, app=sql and 1 more. "
+            "Write labels that the peers have\n");
+  CHECK(with("  ingress:\n  - from: [{namespaceSelector: {matchLabels: {team: blue}}}]\n") ==
+        "8" + start + "spec.ingress[0].from[0]: " + selects +
+            "no namespace fits namespaceSelector. Write labels that the peers have\n");
+  CHECK(with("  policyTypes: [Egress]\n  egress:\n  - to: [{namespaceSelector: {matchLabels: "
+             "{team: red}}}]\n") ==
+        "9" + start + "spec.egress[0].to[0]: " + selects +
+            "no pod of the namespaces that fit namespaceSelector fits the peer. Write labels that "
+            "the peers have\n");
+  CHECK(with("  ingress:\n  - ports:\n    - port: pq\n") ==
+        "9" + start +
+            "spec.ingress[0].ports: no selected pod calls a port \"pq\", so it opens nothing: "
+            "write a number, or one of pg\n");
+  CHECK(with("  policyTypes: [Egress]\n  egress:\n  - to: [{podSelector: {matchLabels: {app: "
+             "web}}}]\n    ports: [{port: pg}]\n") ==
+        "10" + start +
+            "spec.egress[0].ports: no pod of its peers calls a port \"pg\", so it opens nothing: "
+            "write a number\n");
+}
+
 }  // namespace
 }  // namespace aquifer::manifests
