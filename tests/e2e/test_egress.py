@@ -37,7 +37,7 @@ from tests.e2e.egress_cases import (
     network,
 )
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient
-from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all, read_exactly, source_of, two_node_mesh
+from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all, read_exactly, source_of, two_node_mesh, wait_captured
 from tests.e2e.peer_certs import Mint
 from tests.lab import AccessLine, Pod, wait_until
 from tests.lab.mesh import Manifest
@@ -454,6 +454,22 @@ def test_a_host_name_is_what_the_pod_resolved_to_the_address(
     policies.apply(egress("hosts", default="DENY", rules=[allow(hosts), deny({"hosts": ["*.example.org"]})]))
     both = f"egress to {address} (resolved from api.example.com, www.example.org) is denied by mesh/hosts rules[1]"
     assert both in error()
+
+
+def test_a_pod_that_leaves_and_joins_again_is_known_by_what_it_resolves_then(
+    mesh: Mesh, policies: Policies, world: dict[str, str], names: None
+) -> None:
+    hosts = {"hosts": ["again.example.com"], "ports": [BANNER_PORT]}
+    policies.apply(egress("hosts", default="DENY", rules=[allow(hosts), allow({"services": ["mesh/server-b"]})]))
+    # It keeps the pod's former proxy alive.
+    with mesh.client.connect(world["server_b_service"], 80):
+        mesh.lab.mesh.release("mesh")
+        wait_until("the pod to be released", lambda: not mesh.client.is_captured())
+        mesh.lab.mesh.enrol("mesh")
+        wait_captured(mesh.client, mesh.server_a, mesh.server_b)
+        asked = ["dig", "+short", "+time=1", "+tries=5", "@192.0.2.53", "again.example.com"]
+        wait_until("its query to be answered", lambda: mesh.client.run(asked).stdout.split() == [OUTSIDE_IP])
+        assert call(mesh.client, f"{OUTSIDE_IP}:{BANNER_PORT}", BANNER)[0]
 
 
 def test_a_dry_run_says_what_it_would_have_done(mesh: Mesh, policies: Policies, world: dict[str, str]) -> None:
