@@ -185,7 +185,7 @@ def check(mesh: Mesh, situation: Situation) -> str:
     answer = explain(mesh, situation)
     [connection] = answer["connections"]
     assert connection["destination"] == situation.to
-    verdict = str(connection["verdict"])
+    verdict = verdict_at_source(connection)
     if verdict == "undecided":
         check_undecided(situation, found, connection)
         return verdict
@@ -197,6 +197,14 @@ def check(mesh: Mesh, situation: Situation) -> str:
     if verdict == "denied":
         check_denial(found, endpoint)
     return verdict
+
+
+def verdict_at_source(connection: dict[str, Any]) -> str:
+    """What the source's log can tell: through a waypoint, no more than that the waypoint was reached."""
+    if not connection.get("behindWaypoint"):
+        return str(connection["verdict"])
+    verdicts = {str(endpoint["verdict"]) for endpoint in connection["endpoints"] if endpoint["eligible"]}
+    return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
 
 def check_endpoint(found: Found, connection: dict[str, Any]) -> dict[str, Any]:

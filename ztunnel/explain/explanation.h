@@ -122,6 +122,7 @@ struct ConnectionStep {
   /// Through a waypoint: the ends behind it, as it reaches them.
   std::vector<EndpointStep> behind;
   std::vector<std::string> notes;
+  /// Of the whole way: where a waypoint stands between, with what is behind it.
   Outcome outcome = Outcome::not_asked;
 };
 

@@ -2,8 +2,8 @@
 
 #include "config/model/resolve.h"
 #include "config/model/resolve_trace.h"
-#include "config/model/waypoint_choice.h"
 #include "ztunnel/connection.h"
+#include "ztunnel/explain/arrival.h"
 #include "ztunnel/explain/judges.h"
 #include "ztunnel/upstream_connect.h"
 
@@ -11,7 +11,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace aquifer::ztunnel {
 namespace {
@@ -19,10 +23,6 @@ namespace {
 using model::ResolvedTarget;
 using model::Workload;
 using model::WorkloadPtr;
-
-std::string name_of_workload(const Workload* workload) {
-  return workload == nullptr ? "" : fmt::format("{}/{}", workload->ns, workload->name);
-}
 
 class Way {
  public:
@@ -101,8 +101,14 @@ class Way {
       step_.outcome = Outcome::fails;
       return;
     }
-    conclude();
-    if (trace.result->via != model::Via::nobody) behind_waypoint(*trace.result);
+    Outcome outcome = of_endpoints();
+    if (trace.result->via != model::Via::nobody) {
+      BehindWaypoint behind = explain_behind(snapshot_, *trace.result, to_.address);
+      step_.behind = std::move(behind.endpoints);
+      step_.notes.insert(step_.notes.end(), behind.notes.begin(), behind.notes.end());
+      outcome = in_a_row(outcome, behind.outcome);
+    }
+    conclude(outcome);
   }
 
   void note_waypoint(const model::ResolveTrace& trace) {
@@ -177,12 +183,17 @@ class Way {
       endpoint.inbound = nobody_judges(
           "the waypoint decides by itself, also by HTTP attributes, which "
           "are not evaluated here");
-    } else {
-      const SpiffeId* identity = tunnelled ? &from_.workload->identity : nullptr;
-      endpoint.inbound = inbound(target.workload, from_.workload, from_.address, identity,
-                                 target.upstream.addr, target.service);
+      endpoint.outcome = in_a_row(endpoint.egress.outcome, Outcome::not_asked);
+      return;
     }
-    endpoint.outcome = in_a_row(endpoint.egress.outcome, endpoint.inbound.outcome);
+    Arrival arrival;
+    arrival.local = target.workload;
+    arrival.peer = from_.workload;
+    arrival.peer_address = from_.address;
+    if (tunnelled) arrival.identity = &from_.workload->identity;
+    arrival.application = target.upstream.addr;
+    arrival.service = target.service;
+    explain_arrival(snapshot_, arrival, endpoint);
   }
 
   [[nodiscard]] std::shared_ptr<const DestinationNames> names() const {
@@ -195,77 +206,6 @@ class Way {
     return std::make_shared<const DestinationNames>(std::move(names));
   }
 
-  // --- at the destination -----------------------------------------------------------------------
-
-  Judgement inbound(const WorkloadPtr& local, const WorkloadPtr& peer,
-                    const IpAddress& peer_address, const SpiffeId* identity,
-                    const SocketAddress& application, const model::ServicePtr& service) {
-    if (local == nullptr) return nobody_judges("the mesh does not know who is there");
-    if (local->capture == model::Capture::no) {
-      return nobody_judges("the destination is not in the mesh: no proxy stands before it");
-    }
-    ConnectionFacts facts;
-    facts.direction = telemetry::Direction::inbound;
-    facts.source_address = SocketAddress{peer_address, 0};
-    facts.wanted_address = application;
-    facts.destination_address = application;
-    facts.source.workload = peer;
-    if (identity != nullptr) facts.source.proven = std::make_shared<const SpiffeId>(*identity);
-    facts.destination = End{local, std::make_shared<const SpiffeId>(local->identity)};
-    facts.service = service;
-    return judge_at_destination(snapshot_, *local, facts);
-  }
-
-  // A waypoint reaches those behind it with its own identity.
-  void behind_waypoint(const ResolvedTarget& target) {
-    if (target.workload == nullptr) return;
-    const Workload& waypoint = *target.workload;
-    if (target.via == model::Via::workload_waypoint) {
-      if (target.addressed != nullptr) add_behind(waypoint, target.addressed, to_.address, target);
-    } else if (target.service != nullptr) {
-      const auto& record = snapshot_.service_by_host(target.service->ns, target.service->hostname);
-      if (record == nullptr) return;
-      const model::EndpointQuestion question{.snapshot = snapshot_,
-                                             .record = *record,
-                                             .client = waypoint,
-                                             .wanted = to_.address,
-                                             .ports = model::PortRule::mapped,
-                                             .random = 0,
-                                             .tried = {}};
-      for (const model::EndpointTrace& endpoint : model::judge_endpoints(question)) {
-        if (step_.behind.size() >= kEndpointsExplainedMax) break;
-        add_behind(waypoint, endpoint.workload, endpoint.address, target);
-        step_.behind.back().weight = endpoint.weight;
-        if (endpoint.verdict == model::EndpointVerdict::eligible) continue;
-        step_.behind.back().eligible = false;
-        step_.behind.back().standing = model::name_of(endpoint.verdict);
-      }
-    }
-    step_.notes.push_back(
-        "behind the waypoint, each endpoint's proxy sees the waypoint's identity");
-  }
-
-  void add_behind(const Workload& waypoint, const WorkloadPtr& local, const SocketAddress& address,
-                  const ResolvedTarget& target) {
-    EndpointStep endpoint;
-    endpoint.workload = name_of_workload(local.get());
-    if (local != nullptr) endpoint.node = local->node;
-    endpoint.address = address.to_string();
-    endpoint.path =
-        local != nullptr && local->protocol == model::TunnelProtocol::hbone ? "hbone" : "plain";
-    endpoint.egress = nobody_judges("the waypoint's own connection");
-    const IpAddress* from = waypoint.addresses.empty() ? nullptr : &waypoint.addresses.front();
-    const bool tunnelled = endpoint.path == "hbone";
-    endpoint.inbound = inbound(local, target.workload, from != nullptr ? *from : IpAddress(),
-                               tunnelled ? &waypoint.identity : nullptr, address, target.service);
-    if (tunnelled) {
-      endpoint.tunnel = SocketAddress{address.ip, local->tunnel_port}.to_string();
-      endpoint.expected_identities.push_back(local->identity.to_string());
-    }
-    endpoint.outcome = in_a_row(Outcome::not_asked, endpoint.inbound.outcome);
-    step_.behind.push_back(std::move(endpoint));
-  }
-
   // --- past the source's proxy ------------------------------------------------------------------
 
   // Whoever is not captured is served as without a mesh: kube-proxy takes an endpoint, and no
@@ -275,7 +215,7 @@ class Way {
     const auto& record = snapshot_.service_by_vip(network, to_.address.ip, from_.workload->ns);
     if (record == nullptr) {
       arrives(snapshot_.workload_by_ip(network, to_.address.ip), to_.address, nullptr);
-      return conclude();
+      return conclude(of_endpoints());
     }
     set_service(record->service);
     const model::EndpointQuestion question{.snapshot = snapshot_,
@@ -299,7 +239,7 @@ class Way {
       step_.notes.push_back(
           "the service has a waypoint, and a client outside the mesh does not pass it");
     }
-    if (any) return conclude();
+    if (any) return conclude(of_endpoints());
     step_.failure = "no endpoint serves it";
     step_.outcome = Outcome::fails;
   }
@@ -310,20 +250,34 @@ class Way {
     endpoint.path = "untouched";
     endpoint.egress = nobody_judges("the source is not captured: no proxy stands before it");
     const bool known = from_.standing == Connecting::Standing::known;
-    endpoint.inbound =
-        inbound(local, known ? from_.workload : nullptr, from_.address, nullptr, address, service);
-    endpoint.outcome = in_a_row(Outcome::not_asked, endpoint.inbound.outcome);
+    Arrival arrival;
+    arrival.local = local;
+    if (known) arrival.peer = from_.workload;
+    arrival.peer_address = from_.address;
+    arrival.application = address;
+    arrival.service = service;
+    explain_arrival(snapshot_, arrival, endpoint);
   }
 
-  void conclude() {
+  [[nodiscard]] Outcome of_endpoints() const {
     Outcome outcome = Outcome::not_asked;
     for (const EndpointStep& endpoint : step_.endpoints) {
       if (endpoint.eligible) outcome = together(outcome, endpoint.outcome);
     }
+    return outcome;
+  }
+
+  void conclude(Outcome outcome) {
     step_.outcome = outcome;
-    if (outcome == Outcome::undecided)
-      step_.notes.push_back(
-          "the answer is not the same for every endpoint, or depends on what was not said");
+    note_doubt();
+  }
+
+  void note_doubt() {
+    static constexpr std::string_view kDoubt =
+        "the answer is not the same for every endpoint, or depends on what was not said";
+    if (step_.outcome != Outcome::undecided) return;
+    if (std::ranges::find(step_.notes, kDoubt) == step_.notes.end())
+      step_.notes.emplace_back(kDoubt);
   }
 
   const model::Snapshot& snapshot_;

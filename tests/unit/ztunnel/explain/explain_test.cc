@@ -1,7 +1,7 @@
 // What `ztunnel explain` says of small meshes: each step, and both renderings.
 #include "ztunnel/explain/explain.h"
 
-#include "tests/unit/config/manifests/fixtures.h"
+#include "tests/unit/ztunnel/explain/asking.h"
 #include "ztunnel/explain/explain_json.h"
 #include "ztunnel/explain/explain_text.h"
 #include "ztunnel/explain/way.h"
@@ -18,6 +18,8 @@ using manifests::test::load_text;
 using manifests::test::ns_yaml;
 using manifests::test::pod_yaml;
 using manifests::test::service_yaml;
+using test::ask;
+using test::question;
 
 const std::string kShop =
     ns_yaml("default", "{istio.io/dataplane-mode: ambient}") +
@@ -31,21 +33,8 @@ const std::string kShop =
     service_yaml("db", "10.96.0.1", "{app: db}", "[{port: 5432, targetPort: 15432}]") +
     service_yaml("all", "None", "{app: db}", "[{port: 5432}]");
 
-Question question(std::string_view from, std::string_view to) {
-  Question result;
-  result.from_text = from;
-  result.to_text = to;
-  result.from = parse_source(from).value();
-  result.to = parse_destination(to).value();
-  return result;
-}
-
-Explanation ask(const Question& asked, const std::string& mesh = kShop) {
-  const auto loaded = load_text(mesh);
-  REQUIRE_MESSAGE(!loaded.broken, loaded.text());
-  auto explanation = explain(*loaded.snapshot(), asked, {});
-  REQUIRE(explanation.has_value());
-  return std::move(*explanation);
+Explanation ask(const Question& asked) {
+  return test::ask(asked, kShop);
 }
 
 Explanation ask(std::string_view from, std::string_view to) {
