@@ -17,11 +17,18 @@ using model::ResolvedTarget;
 using model::Workload;
 using model::WorkloadPtr;
 
+// The mesh wants its traffic in a proxy, and there is no node whose proxy that could be.
+bool is_adrift(const WorkloadPtr& local) {
+  return local != nullptr && local->capture == model::Capture::yes && local->node.empty();
+}
+
 Judgement judge(const model::Snapshot& snapshot, const Arrival& arrival) {
   const WorkloadPtr& local = arrival.local;
   if (local == nullptr) return nobody_judges("the mesh does not know who is there");
   if (local->capture == model::Capture::no)
     return nobody_judges("the destination is not in the mesh: no proxy stands before it");
+  if (is_adrift(local))
+    return nobody_judges("it is enrolled, but has no nodeName: no proxy stands before it");
   ConnectionFacts facts;
   facts.direction = telemetry::Direction::inbound;
   facts.source_address = SocketAddress{arrival.peer_address, 0};
@@ -137,7 +144,12 @@ std::string name_of_workload(const Workload* workload) {
 void explain_arrival(const model::Snapshot& snapshot, const Arrival& arrival,
                      EndpointStep& endpoint) {
   endpoint.inbound = judge(snapshot, arrival);
-  endpoint.outcome = in_a_row(endpoint.egress.outcome, endpoint.inbound.outcome);
+  Outcome there = endpoint.inbound.outcome;
+  if (arrival.identity != nullptr && is_adrift(arrival.local)) {
+    endpoint.inbound.notes.push_back(fmt::format("nobody takes the tunnel at {}", endpoint.tunnel));
+    there = Outcome::fails;
+  }
+  endpoint.outcome = in_a_row(endpoint.egress.outcome, there);
 }
 
 BehindWaypoint explain_behind(const model::Snapshot& snapshot, const ResolvedTarget& target,

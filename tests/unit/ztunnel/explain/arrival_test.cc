@@ -1,0 +1,45 @@
+// What `ztunnel explain` says of the end of a connection: who judges there, and why some do not.
+#include "tests/unit/ztunnel/explain/asking.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace aquifer::ztunnel {
+namespace {
+
+using manifests::test::ns_yaml;
+using manifests::test::pod_yaml;
+using test::ask_one;
+using test::has_note;
+
+constexpr const char* kDenyAll =
+    "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n"
+    "metadata: {name: deny, namespace: default}\nspec: {action: DENY, rules: [{}]}\n";
+
+const std::string kPods =
+    ns_yaml("default", "{istio.io/dataplane-mode: ambient}") +
+    pod_yaml("web", "10.0.0.1", "labels: {app: web}", "nodeName: n1, serviceAccountName: web") +
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: default, labels: {app: db}}\n"
+    "spec: {nodeName: n2, serviceAccountName: db}\n"
+    "status: {podIP: 10.0.0.2, hostIP: 192.168.0.2}\n" +
+    pod_yaml("adrift", "10.0.0.9", "labels: {app: adrift}", "serviceAccountName: db");
+
+TEST_CASE("a pod without a node has no proxy: nobody judges, and no tunnel arrives") {
+  const ConnectionStep tunnelled = ask_one("default/web", "10.0.0.9:80", kPods + kDenyAll);
+  const EndpointStep& end = tunnelled.endpoints.front();
+  CHECK(end.path == "hbone");
+  CHECK(end.inbound.outcome == Outcome::not_asked);
+  CHECK(end.inbound.reason == "it is enrolled, but has no nodeName: no proxy stands before it");
+  CHECK(end.inbound.policies.empty());
+  CHECK(has_note(end.inbound.notes, "nobody takes the tunnel"));
+  CHECK(end.outcome == Outcome::fails);
+  CHECK(tunnelled.outcome == Outcome::fails);
+
+  const ConnectionStep plain = ask_one("198.51.100.1", "10.0.0.9:80", kPods + kDenyAll);
+  CHECK(plain.endpoints.front().inbound.outcome == Outcome::not_asked);
+  CHECK(plain.outcome == Outcome::allowed);
+}
+
+}  // namespace
+}  // namespace aquifer::ztunnel
