@@ -43,6 +43,7 @@ json endpoint_json(const EndpointStep& endpoint) {
   put(object, "workload", endpoint.workload);
   put(object, "node", endpoint.node);
   put(object, "path", endpoint.path);
+  put(object, "waypoint", endpoint.waypoint);
   put(object, "tunnel", endpoint.tunnel);
   if (!endpoint.expected_identities.empty())
     object["expectedIdentities"] = endpoint.expected_identities;

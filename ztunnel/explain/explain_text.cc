@@ -118,6 +118,8 @@ void write_endpoint(Writer& writer, const EndpointStep& endpoint) {
                                    ? endpoint.address
                                    : fmt::format("{} {}", endpoint.workload, endpoint.address));
   if (!endpoint.node.empty()) head += printable(fmt::format(" on {}", endpoint.node));
+  if (!endpoint.waypoint.empty())
+    head += printable(fmt::format(" (through {})", endpoint.waypoint));
   if (!endpoint.eligible) {
     writer.more(writer.dim(fmt::format("{}: {}", head, endpoint.standing)));
     return;

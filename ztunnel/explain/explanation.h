@@ -88,6 +88,9 @@ struct EndpointStep {
   std::uint32_t weight = 1;
   /// "hbone", "plain", "passthrough", "untouched".
   std::string path;
+  /// NAMESPACE/NAME of the waypoint that leads to it, where several share the connections; else
+  /// empty.
+  std::string waypoint;
   /// Where the tunnel ends, and who may answer there.
   std::string tunnel;
   std::vector<std::string> expected_identities;
@@ -100,7 +103,7 @@ struct EndpointStep {
 };
 
 struct WaypointStep {
-  /// NAMESPACE/NAME; empty: none.
+  /// NAMESPACE/NAME; empty: none. Of several that share the connections, the first.
   std::string name;
   /// "service waypoint", "workload waypoint".
   std::string via;
@@ -117,7 +120,7 @@ struct ConnectionStep {
   WaypointStep waypoint;
   /// Why the connection goes nowhere; empty when it does.
   std::string failure;
-  /// The possible ends; through a waypoint, those of the waypoint.
+  /// The possible ends; through a waypoint, those of the waypoint (of several, of all of them).
   std::vector<EndpointStep> endpoints;
   /// Through a waypoint: the ends behind it, as it reaches them.
   std::vector<EndpointStep> behind;

@@ -5,6 +5,7 @@
 #include "ztunnel/connection.h"
 #include "ztunnel/explain/arrival.h"
 #include "ztunnel/explain/judges.h"
+#include "ztunnel/explain/waypoint_shares.h"
 #include "ztunnel/upstream_connect.h"
 
 #include <fmt/format.h>
@@ -28,6 +29,10 @@ class Way {
  public:
   Way(const model::Snapshot& snapshot, const Connecting& from, const Destination& to)
       : snapshot_(snapshot), from_(from), to_(to) {}
+  /// Through the waypoint that `number` draws, of several.
+  Way(const model::Snapshot& snapshot, const Connecting& from, const Destination& to,
+      std::uint64_t number)
+      : snapshot_(snapshot), from_(from), to_(to), number_(number) {}
 
   ConnectionStep explain() && {
     step_.destination = to_.address.to_string();
@@ -76,11 +81,18 @@ class Way {
   // --- through the source's proxy ---------------------------------------------------------------
 
   [[nodiscard]] model::ResolveRequest request() const {
-    return {.source = from_.workload, .destination = OriginalDst(to_.address)};
+    return {.source = from_.workload,
+            .destination = OriginalDst(to_.address),
+            .random = number_.value_or(0)};
   }
 
   void carried() {
     const model::ResolveTrace trace = model::trace_resolve(snapshot_, request());
+    for (const model::ServiceCandidate& candidate : trace.services) {
+      if (number_ || candidate.verdict != model::ServiceCandidate::Verdict::chosen) continue;
+      const std::vector<WaypointDraw> draws = draws_of(candidate.service->waypoints);
+      if (draws.size() > 1) return carried_by_each(draws);
+    }
     note_waypoint(trace);
     for (const model::ServiceCandidate& candidate : trace.services) {
       if (candidate.verdict == model::ServiceCandidate::Verdict::chosen) {
@@ -109,6 +121,14 @@ class Way {
       outcome = in_a_row(outcome, behind.outcome);
     }
     conclude(outcome);
+  }
+
+  void carried_by_each(const std::vector<WaypointDraw>& draws) {
+    std::vector<WaypointShare> shares;
+    for (const WaypointDraw& draw : draws)
+      shares.push_back({draw.waypoint, Way(snapshot_, from_, to_, draw.number).explain()});
+    step_ = join_shares(std::move(shares));
+    note_doubt();
   }
 
   void note_waypoint(const model::ResolveTrace& trace) {
@@ -283,6 +303,7 @@ class Way {
   const model::Snapshot& snapshot_;
   const Connecting& from_;
   const Destination& to_;
+  std::optional<std::uint64_t> number_;
   ConnectionStep step_;
 };
 

@@ -1,7 +1,10 @@
 // What `ztunnel explain` says where a waypoint stands between: the verdict has both halves in it.
 #include "tests/unit/ztunnel/explain/asking.h"
+#include "ztunnel/explain/explain_json.h"
+#include "ztunnel/explain/explain_text.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <string>
 
@@ -10,8 +13,10 @@ namespace {
 
 using manifests::test::ns_yaml;
 using manifests::test::pod_yaml;
+using test::ask;
 using test::ask_one;
 using test::has_note;
+using test::question;
 
 std::string waypoint(std::string_view name, std::string_view vip, std::string_view pod) {
   const std::string label = fmt::format("gateway.networking.k8s.io/gateway-name: {}", name);
@@ -88,6 +93,37 @@ TEST_CASE("a waypoint with nobody behind it serves nobody") {
   const ConnectionStep none = ask_one("default/web", kDb, kPods + db_service("", "app: nobody"));
   CHECK(none.outcome == Outcome::fails);
   CHECK(has_note(none.notes, "no endpoint that it could choose"));
+}
+
+TEST_CASE("each of the waypoints that share the connections is looked at") {
+  const std::string shared = kPods + db_service(", istio.io/use-waypoint-canary: v");
+  const ConnectionStep gone = ask_one("default/web", kDb, shared);
+  CHECK(gone.outcome == Outcome::undecided);
+  CHECK(gone.failure.empty());
+  CHECK(has_note(gone.notes, "waypoint default/w gets 75 of 100 connections: allowed"));
+  CHECK(has_note(gone.notes,
+                 "waypoint default/v gets 25 of 100 connections: fails: "
+                 "unknown waypoint: default/v does not exist"));
+
+  const std::string both = shared + waypoint("v", "10.96.0.9", "10.0.0.9");
+  CHECK(ask_one("default/web", kDb, both).outcome == Outcome::allowed);
+  const Explanation differ = ask(question("default/web", kDb), both + only("w"));
+  CHECK(differ.outcome == Outcome::undecided);
+  const ConnectionStep& connection = differ.connections.front();
+  CHECK(has_note(connection.notes, "waypoint default/v gets 25 of 100 connections: denied"));
+  REQUIRE(connection.behind.size() == 4);
+  CHECK(connection.behind.front().waypoint == "default/w");
+  CHECK(connection.behind.back().waypoint == "default/v");
+  CHECK(explanation_json(differ)["connections"][0]["endpoints"][1]["waypoint"] == "default/v");
+  CHECK(explanation_text(differ, Colour::off).contains("(through default/v)"));
+}
+
+TEST_CASE("waypoints that fail alike fail, with the reason") {
+  std::string lost = kPods + db_service(", istio.io/use-waypoint-canary: v");
+  lost.replace(lost.find("use-waypoint: w"), 15, "use-waypoint: u");
+  const ConnectionStep both = ask_one("default/web", kDb, lost);
+  CHECK(both.outcome == Outcome::fails);
+  CHECK(both.failure == "unknown waypoint: default/u does not exist");
 }
 
 }  // namespace
