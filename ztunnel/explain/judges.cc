@@ -32,11 +32,25 @@ void add_miss(Judgement& verdict, std::string miss) {
   verdict.nearest_miss += miss;
 }
 
+// Policies that match nothing and yet let somebody pass need a word.
+void add_exception(Judgement& verdict, const model::NetworkVerdict& network) {
+  using Outcome = model::NetworkVerdict::Outcome;
+  if (network.outcome == Outcome::itself) {
+    verdict.notes.emplace_back(
+        "NetworkPolicies do not count here: a pod always reaches itself, as Kubernetes promises");
+  } else if (network.outcome == Outcome::own_node) {
+    verdict.notes.emplace_back(
+        "NetworkPolicies do not count here: a pod and its own node always reach each other, as "
+        "Kubernetes promises");
+  }
+}
+
 void add_network_policies(Judgement& verdict, const model::Snapshot& snapshot,
                           const model::NetworkRequest& request) {
   const model::NetworkPolicyBook& book = *snapshot.books().network;
   if (book.empty()) return;
   const model::NetworkTrace trace = model::trace_network_policy(book, request);
+  add_exception(verdict, trace.verdict);
   for (const model::NetworkPolicyTrace& policy : trace.policies) {
     PolicyLine line;
     line.kind = "NetworkPolicy";

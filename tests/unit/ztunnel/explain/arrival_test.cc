@@ -17,6 +17,11 @@ constexpr const char* kDenyAll =
     "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n"
     "metadata: {name: deny, namespace: default}\nspec: {action: DENY, rules: [{}]}\n";
 
+constexpr const char* kNobodyComesIn =
+    "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+    "metadata: {name: closed, namespace: default}\n"
+    "spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress]}\n";
+
 const std::string kPods =
     ns_yaml("default", "{istio.io/dataplane-mode: ambient}") +
     pod_yaml("web", "10.0.0.1", "labels: {app: web}", "nodeName: n1, serviceAccountName: web") +
@@ -39,6 +44,16 @@ TEST_CASE("a pod without a node has no proxy: nobody judges, and no tunnel arriv
   const ConnectionStep plain = ask_one("198.51.100.1", "10.0.0.9:80", kPods + kDenyAll);
   CHECK(plain.endpoints.front().inbound.outcome == Outcome::not_asked);
   CHECK(plain.outcome == Outcome::allowed);
+}
+
+TEST_CASE("why NetworkPolicies let the pod's own node pass is said") {
+  const ConnectionStep node = ask_one("192.168.0.2", "10.0.0.2:80", kPods + kNobodyComesIn);
+  CHECK(node.outcome == Outcome::allowed);
+  CHECK(has_note(node.endpoints.front().inbound.notes,
+                 "a pod and its own node always reach each other"));
+  const ConnectionStep other = ask_one("192.168.0.9", "10.0.0.2:80", kPods + kNobodyComesIn);
+  CHECK(other.outcome == Outcome::denied);
+  CHECK(other.endpoints.front().inbound.notes.empty());
 }
 
 }  // namespace
