@@ -25,6 +25,11 @@ using model::ResolvedTarget;
 using model::Workload;
 using model::WorkloadPtr;
 
+// A ServiceEntry may give itself such a name, too, but would then hide the service that has it.
+bool is_of_kubernetes(const model::Service& service) {
+  return service.hostname.starts_with(fmt::format("{}.{}.svc.", service.name, service.ns));
+}
+
 class Way {
  public:
   Way(const model::Snapshot& snapshot, const Connecting& from, const Destination& to)
@@ -232,7 +237,7 @@ class Way {
   // waypoint stands between.
   void uncaptured() {
     const std::string& network = from_.workload->network;
-    const auto& record = snapshot_.service_by_vip(network, to_.address.ip, from_.workload->ns);
+    const model::ServiceRecordPtr record = service_of_kubernetes();
     if (record == nullptr) {
       arrives(snapshot_.workload_by_ip(network, to_.address.ip), to_.address, nullptr);
       return conclude(of_endpoints());
@@ -262,6 +267,27 @@ class Way {
     if (any) return conclude(of_endpoints());
     step_.failure = "no endpoint serves it";
     step_.outcome = Outcome::fails;
+  }
+
+  // The service whose address kube-proxy knows, whomever it is exported to; null: none.
+  model::ServiceRecordPtr service_of_kubernetes() {
+    model::ServiceRecordPtr found;
+    std::string mesh_only;
+    snapshot_.for_each_vip_match(from_.workload->network, to_.address.ip,
+                                 [&](const model::ServiceRecordPtr& record, const Cidr* /*range*/) {
+                                   if (!is_of_kubernetes(*record->service)) {
+                                     mesh_only = record->service->hostname;
+                                   } else if (found == nullptr) {
+                                     found = record;
+                                   }
+                                 });
+    if (found == nullptr && !mesh_only.empty()) {
+      step_.notes.push_back(
+          fmt::format("the address of {} is known to the mesh only: to a client outside of it, it "
+                      "is an address as any other",
+                      mesh_only));
+    }
+    return found;
   }
 
   void arrives(const WorkloadPtr& local, const SocketAddress& address,

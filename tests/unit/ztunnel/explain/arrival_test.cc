@@ -56,5 +56,24 @@ TEST_CASE("why NetworkPolicies let the pod's own node pass is said") {
   CHECK(other.endpoints.front().inbound.notes.empty());
 }
 
+TEST_CASE("without the mesh, an address of a ServiceEntry is an address as any other") {
+  const std::string mesh =
+      kPods +
+      "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
+      "metadata: {name: ext, namespace: default}\n"
+      "spec: {hosts: [ext.example], addresses: [203.0.113.7], ports: [{number: 80, name: http, "
+      "protocol: TCP}], resolution: STATIC, location: MESH_INTERNAL, workloadSelector: {labels: "
+      "{app: db}}}\n" +
+      kDenyAll;
+  CHECK(ask_one("default/web", "203.0.113.7:80", mesh).outcome == Outcome::denied);
+  const ConnectionStep plain = ask_one("198.51.100.1", "203.0.113.7:80", mesh);
+  CHECK(plain.outcome == Outcome::allowed);
+  REQUIRE(plain.endpoints.size() == 1);
+  CHECK(plain.endpoints.front().address == "203.0.113.7:80");
+  CHECK(plain.endpoints.front().workload.empty());
+  CHECK(plain.service.empty());
+  CHECK(has_note(plain.notes, "known to the mesh only"));
+}
+
 }  // namespace
 }  // namespace aquifer::ztunnel
