@@ -44,13 +44,26 @@ std::string render(const std::vector<Diagnostic>& diagnostics) {
   return text;
 }
 
+std::vector<Diagnostic> with_left_out(Reported reported) {
+  const std::size_t left_out = reported.left_out();
+  if (left_out > 0) {
+    reported.diagnostics.push_back(
+        {.severity = reported.errors > 0 ? Severity::error : Severity::warning,
+         .file = "",
+         .line = 0,
+         .object = "",
+         .field = "",
+         .text = fmt::format("and {} more", left_out)});
+  }
+  return std::move(reported.diagnostics);
+}
+
 void Report::add(Diagnostic diagnostic) {
-  if (diagnostic.severity == Severity::error) ++errors_;
+  ++(diagnostic.severity == Severity::error ? errors_ : warnings_);
   if (diagnostics_.size() < kDiagnosticsMax) {
     diagnostics_.push_back(std::move(diagnostic));
     return;
   }
-  ++left_out_;
   // An error must be seen even when a thousand warnings came before it. Once only errors are kept,
   // a further one has nothing to push out, and need not look.
   if (diagnostic.severity != Severity::error || errors_ > kDiagnosticsMax) return;
@@ -58,27 +71,31 @@ void Report::add(Diagnostic diagnostic) {
   if (warning != diagnostics_.end()) *warning = std::move(diagnostic);
 }
 
-void Report::append(const Report& other) {
-  for (const Diagnostic& diagnostic : other.diagnostics_) add(diagnostic);
-  left_out_ += other.left_out_;
+void Report::append(const std::vector<Diagnostic>& diagnostics, std::size_t errors,
+                    std::size_t warnings) {
+  const std::size_t errors_after = errors_ + errors;
+  const std::size_t warnings_after = warnings_ + warnings;
+  for (const Diagnostic& diagnostic : diagnostics) add(diagnostic);
+  errors_ = errors_after;
+  warnings_ = warnings_after;
 }
 
-std::vector<Diagnostic> Report::take() {
+void Report::append(const Report& other) {
+  append(other.diagnostics_, other.errors_, other.warnings_);
+}
+
+void Report::append(const Reported& other) {
+  append(other.diagnostics, other.errors, other.warnings);
+}
+
+Reported Report::take() {
   std::ranges::sort(diagnostics_, {}, [](const Diagnostic& one) {
     return std::tuple(one.severity == Severity::warning, std::string_view(one.file), one.line,
                       std::string_view(one.field), std::string_view(one.text));
   });
-  if (left_out_ > 0) {
-    diagnostics_.push_back({.severity = errors_ > 0 ? Severity::error : Severity::warning,
-                            .file = "",
-                            .line = 0,
-                            .object = "",
-                            .field = "",
-                            .text = fmt::format("and {} more", left_out_)});
-  }
-  errors_ = 0;
-  left_out_ = 0;
-  return std::exchange(diagnostics_, {});
+  return {.diagnostics = std::exchange(diagnostics_, {}),
+          .errors = std::exchange(errors_, 0),
+          .warnings = std::exchange(warnings_, 0)};
 }
 
 }  // namespace aquifer::manifests

@@ -2,6 +2,7 @@
 // instead.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,21 +36,38 @@ struct Diagnostic {
 /// One line each, every one with its end.
 [[nodiscard]] std::string render(const std::vector<Diagnostic>& diagnostics);
 
+/// What a report has collected.
+struct Reported {
+  /// Errors before warnings, each in the order of files and lines; kDiagnosticsMax at most.
+  std::vector<Diagnostic> diagnostics;
+  /// Of all, those left out among them.
+  std::size_t errors = 0;
+  std::size_t warnings = 0;
+
+  [[nodiscard]] std::size_t left_out() const noexcept {
+    return errors + warnings - diagnostics.size();
+  }
+};
+
+/// For a log, which has no place for counts: a last one says how many are left out.
+[[nodiscard]] std::vector<Diagnostic> with_left_out(Reported reported);
+
 /// Collects diagnostics, up to a limit after which they are only counted.
 class Report {
  public:
   void add(Diagnostic diagnostic);
   [[nodiscard]] bool has_errors() const noexcept { return errors_ > 0; }
-  /// Errors before warnings, each in the order of files and lines; a last one counts those left
-  /// out.
-  [[nodiscard]] std::vector<Diagnostic> take();
-  /// Everything that `other` has, in its order.
+  [[nodiscard]] Reported take();
+  /// Everything that `other` has, in its order; what it left out is counted here, too.
   void append(const Report& other);
+  void append(const Reported& other);
 
  private:
+  void append(const std::vector<Diagnostic>& diagnostics, std::size_t errors, std::size_t warnings);
+
   std::vector<Diagnostic> diagnostics_;
   std::size_t errors_ = 0;
-  std::size_t left_out_ = 0;
+  std::size_t warnings_ = 0;
 };
 
 }  // namespace aquifer::manifests

@@ -110,13 +110,13 @@ void locate_all(std::vector<Finding>& findings) {
 }
 
 // A finding says more than what loading said of the same label or value: one line is enough.
-void drop_repeated(std::vector<Diagnostic>& said, const std::vector<Finding>& findings) {
+void drop_repeated(Reported& said, const std::vector<Finding>& findings) {
   const auto key_of = [](const Diagnostic& one) {
     return std::tuple(one.file, one.object, one.field, one.text.substr(0, one.text.find(": ")));
   };
   std::set<decltype(key_of(Diagnostic()))> found;
   for (const Finding& finding : findings) found.insert(key_of(finding.diagnostic));
-  std::erase_if(said, [&](const Diagnostic& one) {
+  said.warnings -= std::erase_if(said.diagnostics, [&](const Diagnostic& one) {
     return one.severity == Severity::warning && found.contains(key_of(one));
   });
 }
@@ -205,7 +205,7 @@ LoadResult MeshSource::load() {
   mesh.objects = count_objects(objects);
   mesh.state = assemble(objects, options_, report);
   const bool broken = report.has_errors();
-  std::vector<Diagnostic> diagnostics = report.take();
+  std::vector<Diagnostic> diagnostics = with_left_out(report.take());
   if (broken) return std::unexpected(std::move(diagnostics));
 
   last_good_.clear();
@@ -223,12 +223,12 @@ CheckedMesh MeshSource::check() {
   mesh.files = objects.size();
   mesh.objects = count_objects(objects);
   mesh.refused = report.has_errors();
-  std::vector<Diagnostic> said = report.take();
+  Reported said = report.take();
   drop_repeated(said, findings);
   locate_all(findings);
-  for (Diagnostic& one : said) report.add(std::move(one));
+  report.append(said);
   for (Finding& finding : findings) report.add(std::move(finding.diagnostic));
-  mesh.diagnostics = report.take();
+  mesh.findings = report.take();
   return mesh;
 }
 

@@ -38,8 +38,8 @@ using LoadResult = std::expected<LoadedMesh, std::vector<Diagnostic>>;
 
 /// What `check` tells: everything that is wrong, whether or not the mesh could be used.
 struct CheckedMesh {
-  std::vector<Diagnostic> diagnostics;
-  /// A proxy would refuse this mesh; otherwise errors among the diagnostics are of lints alone.
+  Reported findings;
+  /// A proxy would refuse this mesh; otherwise errors among the findings are of lints alone.
   bool refused = false;
   std::size_t files = 0;
   std::size_t objects = 0;

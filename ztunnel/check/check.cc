@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -18,11 +17,6 @@ using manifests::Diagnostic;
 using manifests::Severity;
 
 constexpr int kFailure = 1;
-
-std::size_t count(const CheckedMesh& mesh, Severity severity) {
-  return static_cast<std::size_t>(
-      std::ranges::count(mesh.diagnostics, severity, &Diagnostic::severity));
-}
 
 // "1 error", "2 errors", "no errors"
 std::string counted(std::size_t number, std::string_view noun) {
@@ -43,27 +37,29 @@ nlohmann::json finding_json(const Diagnostic& finding) {
 }  // namespace
 
 bool check_passes(const CheckOptions& options, const CheckedMesh& mesh) {
-  if (count(mesh, Severity::error) > 0 || mesh.refused) return false;
-  return !options.strict || mesh.diagnostics.empty();
+  if (mesh.findings.errors > 0 || mesh.refused) return false;
+  return !options.strict || mesh.findings.warnings == 0;
 }
 
 std::string check_summary(const CheckOptions& options, const CheckedMesh& mesh) {
   return fmt::format("{}: {} in {}: {}, {}{}", fmt::join(options.paths, ", "),
                      counted(mesh.objects, "object"), counted(mesh.files, "file"),
-                     counted(count(mesh, Severity::error), "error"),
-                     counted(count(mesh, Severity::warning), "warning"),
+                     counted(mesh.findings.errors, "error"),
+                     counted(mesh.findings.warnings, "warning"),
                      mesh.refused ? "; a proxy would refuse this mesh" : "");
 }
 
 std::string check_json(const CheckOptions& options, const CheckedMesh& mesh) {
   nlohmann::json findings = nlohmann::json::array();
-  for (const Diagnostic& finding : mesh.diagnostics) findings.push_back(finding_json(finding));
+  for (const Diagnostic& finding : mesh.findings.diagnostics)
+    findings.push_back(finding_json(finding));
   const nlohmann::json json{{"ok", check_passes(options, mesh)},
                             {"refused", mesh.refused},
                             {"files", mesh.files},
                             {"objects", mesh.objects},
-                            {"errors", count(mesh, Severity::error)},
-                            {"warnings", count(mesh, Severity::warning)},
+                            {"errors", mesh.findings.errors},
+                            {"warnings", mesh.findings.warnings},
+                            {"leftOut", mesh.findings.left_out()},
                             {"findings", std::move(findings)}};
   // What is not UTF-8 in a manifest must not end the program.
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -75,7 +71,7 @@ int check_mesh(const Settings& settings, const CheckOptions& options) {
   if (options.json) {
     fmt::print("{}\n", check_json(options, mesh));
   } else {
-    fmt::print(stderr, "{}", manifests::render(mesh.diagnostics));
+    fmt::print(stderr, "{}", manifests::render(manifests::with_left_out(mesh.findings)));
     fmt::print("{}\n", check_summary(options, mesh));
   }
   return check_passes(options, mesh) ? 0 : kFailure;

@@ -25,9 +25,9 @@ struct CheckOptions {
 /// "mesh/: 12 objects in 3 files: 1 error, 2 warnings; a proxy would refuse this mesh"
 [[nodiscard]] std::string check_summary(const CheckOptions& options,
                                         const manifests::CheckedMesh& mesh);
-/// {"ok", "refused", "files", "objects", "errors", "warnings", "findings": [{"severity", "file",
-/// "line", "object", "field", "text"}]}; `line`, `object` and `field` are left out when there is
-/// none.
+/// {"ok", "refused", "files", "objects", "errors", "warnings", "leftOut", "findings": [{"severity",
+/// "file", "line", "object", "field", "text"}]}; `line`, `object` and `field` are left out when
+/// there is none. The counts are of all, `leftOut` of those that the list has no place for.
 [[nodiscard]] std::string check_json(const CheckOptions& options,
                                      const manifests::CheckedMesh& mesh);
 /// True exactly when the exit code is to be 0.

@@ -213,10 +213,34 @@ TEST_CASE("a report keeps errors even when warnings came first, and counts what 
   one.text = "e";
   report.add(one);
   CHECK(report.has_errors());
-  const auto all = report.take();
-  REQUIRE(all.size() == kDiagnosticsMax + 1);
-  CHECK(all.front().text == "e");
-  CHECK(all.back().text == "and 11 more");
+  const Reported all = report.take();
+  REQUIRE(all.diagnostics.size() == kDiagnosticsMax);
+  CHECK(all.diagnostics.front().text == "e");
+  CHECK(all.errors == 1);
+  CHECK(all.warnings == kDiagnosticsMax + 10);
+  CHECK(all.left_out() == 11);
+  const auto lines = with_left_out(all);
+  REQUIRE(lines.size() == kDiagnosticsMax + 1);
+  CHECK(lines.back().text == "and 11 more");
+  CHECK_FALSE(report.has_errors());
+}
+
+TEST_CASE("what one report left out is counted by the one that it is appended to") {
+  const Diagnostic error{
+      .severity = Severity::error, .file = "f", .line = 1, .object = "", .field = "", .text = "e"};
+  Report file;
+  for (std::size_t i = 0; i < kDiagnosticsMax + 7; ++i) file.add(error);
+  Report mesh;
+  mesh.append(file);
+  mesh.append(file);
+  // Taken and given back, as check does between what was read and what was found.
+  const Reported first = mesh.take();
+  mesh.append(first);
+  mesh.add(error);
+  const Reported all = mesh.take();
+  CHECK(all.errors == 2 * (kDiagnosticsMax + 7) + 1);
+  CHECK(all.warnings == 0);
+  CHECK(all.diagnostics.size() == kDiagnosticsMax);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ inline Loaded load_files(const std::vector<File>& files, const LoadOptions& opti
   Loaded loaded;
   loaded.state = assemble(pointers, options, report);
   loaded.broken = report.has_errors();
-  loaded.diagnostics = report.take();
+  loaded.diagnostics = with_left_out(report.take());
   return loaded;
 }
 
@@ -88,13 +88,13 @@ inline std::string findings(const std::string& text, const LoadOptions& options 
   std::vector<Finding> findings;
   (void)assemble({&pointer, 1}, options, report, &findings);
   // A mesh that is refused is not looked at any further: such a test would look at nothing.
-  if (report.has_errors()) return "refused: " + render(report.take());
+  if (report.has_errors()) return "refused: " + render(with_left_out(report.take()));
   std::vector<Finding*> pointers;
   for (Finding& finding : findings) pointers.push_back(&finding);
   locate(pointers, text);
   Report lines;
   for (Finding& finding : findings) lines.add(std::move(finding.diagnostic));
-  return render(lines.take());
+  return render(with_left_out(lines.take()));
 }
 
 /// One diagnostic is exactly this line.

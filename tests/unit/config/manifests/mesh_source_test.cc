@@ -48,12 +48,12 @@ TEST_CASE("several paths are one mesh, and a file named twice is one file") {
   more.write("b.yaml", service_yaml("a", "10.96.0.1", "{app: a}", "[{port: 80}]"));
   // Alone, the service would be said to select nothing.
   const CheckedMesh alone = MeshSource({more.path()}, {}).check();
-  REQUIRE(alone.diagnostics.size() == 1);
+  REQUIRE(alone.findings.diagnostics.size() == 1);
   CHECK_FALSE(alone.refused);
   const CheckedMesh both =
       MeshSource({dir.path(), more.path(), dir / "a.yaml", dir / "../" / dir.path().filename()}, {})
           .check();
-  CHECK(render(both.diagnostics) == "");
+  CHECK(render(both.findings.diagnostics) == "");
   CHECK(both.files == 2);
   CHECK(both.objects == 2);
 }
@@ -63,8 +63,8 @@ TEST_CASE("what loading says of a label and a lint says better is said once") {
   dir.write("a.yaml", ns_yaml("shop", "{istio.io/use-waypoint: nowhere}"));
   REQUIRE(load(dir.path())->warnings.size() == 1);
   const CheckedMesh mesh = MeshSource({dir.path()}, {}).check();
-  REQUIRE(mesh.diagnostics.size() == 1);
-  CHECK(mesh.diagnostics.front().severity == Severity::error);
+  REQUIRE(mesh.findings.diagnostics.size() == 1);
+  CHECK(mesh.findings.diagnostics.front().severity == Severity::error);
   CHECK_FALSE(mesh.refused);
 }
 
@@ -74,8 +74,23 @@ TEST_CASE("a check says what is wrong of a mesh that would be refused, and looks
   dir.write("b.yaml", "a: [");
   const CheckedMesh mesh = MeshSource({dir.path()}, {}).check();
   CHECK(mesh.refused);
-  REQUIRE(mesh.diagnostics.size() == 1);
-  CHECK(mesh.diagnostics.front().text.starts_with("not YAML"));
+  REQUIRE(mesh.findings.diagnostics.size() == 1);
+  CHECK(mesh.findings.diagnostics.front().text.starts_with("not YAML"));
+}
+
+TEST_CASE("a check counts also what it has no place for") {
+  const TempDir dir;
+  std::string text;
+  const std::size_t services = kDiagnosticsMax + 200;
+  for (std::size_t i = 0; i < services; ++i) {
+    text += service_yaml(fmt::format("s{}", i), fmt::format("10.96.{}.{}", i / 200, 1 + i % 200),
+                         "{app: nobody}", "[{port: 80}]");
+  }
+  dir.write("a.yaml", text);
+  const CheckedMesh mesh = MeshSource({dir.path()}, {}).check();
+  CHECK(mesh.findings.diagnostics.size() == kDiagnosticsMax);
+  CHECK(mesh.findings.warnings == services);
+  CHECK(mesh.findings.left_out() == 200);
 }
 
 TEST_CASE("what cannot be read is one clear line") {

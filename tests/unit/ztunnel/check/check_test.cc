@@ -15,7 +15,9 @@ using manifests::Diagnostic;
 using manifests::Severity;
 
 CheckedMesh mesh_with(std::vector<Diagnostic> diagnostics) {
-  return {.diagnostics = std::move(diagnostics), .refused = false, .files = 2, .objects = 5};
+  manifests::Report report;
+  for (Diagnostic& one : diagnostics) report.add(std::move(one));
+  return {.findings = report.take(), .refused = false, .files = 2, .objects = 5};
 }
 
 Diagnostic warning() {
@@ -63,11 +65,25 @@ TEST_CASE("the JSON has every finding with what is known of its place") {
   CHECK(json["objects"] == 5);
   CHECK(json["errors"] == 2);
   CHECK(json["warnings"] == 0);
+  CHECK(json["leftOut"] == 0);
   const auto first =
       nlohmann::json{{"severity", "error"},      {"file", "a.yaml"},         {"line", 3},
                      {"object", "Pod shop/web"}, {"field", "spec.nodeName"}, {"text", "missing"}};
-  CHECK(json["findings"][0] == first);
-  CHECK(json["findings"][1].size() == 2);
+  CHECK(json["findings"][1] == first);
+  CHECK(json["findings"][0].size() == 2);
+}
+
+TEST_CASE("more findings than are listed are counted all the same") {
+  std::vector<Diagnostic> many(1'500, warning());
+  many.push_back(error());
+  const CheckedMesh mesh = mesh_with(std::move(many));
+  CHECK(check_summary(kPlain, mesh) == "mesh: 5 objects in 2 files: 1 error, 1500 warnings");
+  const auto json = nlohmann::json::parse(check_json(kPlain, mesh));
+  CHECK(json["errors"] == 1);
+  CHECK(json["warnings"] == 1500);
+  CHECK(json["leftOut"] == 501);
+  CHECK(json["findings"].size() == 1'000);
+  for (const auto& finding : json["findings"]) CHECK(finding["text"] == "missing");
 }
 
 }  // namespace
