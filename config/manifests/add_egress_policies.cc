@@ -88,11 +88,10 @@ class UnknownServices {
     const std::string text = pattern.text();
     // A lone * is no name that could be misspelt.
     if (text == "*" || is_known(pattern, text)) return;
-    assembly_.report_at(
-        Severity::warning, object.meta.origin, object_name("EgressPolicy", object.meta),
-        std::move(field),
-        fmt::format("no service {} {}: {}; look for a misspelling",
-                    text.contains('*') ? "is one of" : "is called", text, effect));
+    assembly_.report_at(Severity::warning, object.meta.origin,
+                        object_name("EgressPolicy", object.meta), std::move(field),
+                        fmt::format("no service {} {}: {}; look for a misspelling",
+                                    text.contains('*') ? "is one of" : "is called", text, effect));
   }
 
   // Each pattern is compared with the services once.
@@ -100,8 +99,8 @@ class UnknownServices {
     if (!text.contains('*')) return known_.contains(text);
     const auto [at, added] = wildcards_.try_emplace(text, false);
     if (added) {
-      at->second = std::ranges::any_of(
-          assembly_.state.services, [&](const model::ServiceRecord& record) {
+      at->second =
+          std::ranges::any_of(assembly_.state.services, [&](const model::ServiceRecord& record) {
             const model::Service& service = *record.service;
             return pattern.matches(service.ns, service.name, service.hostname);
           });

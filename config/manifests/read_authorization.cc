@@ -247,7 +247,8 @@ void read_action(Fields& spec, AuthorizationPolicyObject& object) {
 
 void read_target(const Fields& target) {
   if (!target.has("kind") || !target.has("name")) {
-    target.error("", "names no object: write kind and name of a waypoint's Gateway or of a Service");
+    target.error("",
+                 "names no object: write kind and name of a waypoint's Gateway or of a Service");
   }
 }
 
@@ -296,7 +297,8 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) 
     spec.ignore({"rules"});
   } else {
     spec.each("rules", [&](Fields& rule) {
-      if (!rule.present()) return rule.error("", "is empty: write {} for a rule that matches all, or remove the dash");
+      if (!rule.present())
+        return rule.error("", "is empty: write {} for a rule that matches all, or remove the dash");
       add_rule(rule, read_rule(rule, object.policy.ns), object.policy);
     });
   }

@@ -67,7 +67,8 @@ std::optional<LabelSelector> read_optional_selector(Fields& peer, std::string_vi
 NetworkPeerObject read_peer(Fields& fields) {
   NetworkPeerObject peer;
   if (!fields.present()) {
-    fields.error("", "is empty: write podSelector, namespaceSelector or ipBlock, or remove the dash");
+    fields.error("",
+                 "is empty: write podSelector, namespaceSelector or ipBlock, or remove the dash");
     return peer;
   }
   peer.namespaces = read_optional_selector(fields, "namespaceSelector");

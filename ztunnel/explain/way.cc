@@ -25,11 +25,6 @@ using model::ResolvedTarget;
 using model::Workload;
 using model::WorkloadPtr;
 
-// A ServiceEntry may give itself such a name, too, but would then hide the service that has it.
-bool is_of_kubernetes(const model::Service& service) {
-  return service.hostname.starts_with(fmt::format("{}.{}.svc.", service.name, service.ns));
-}
-
 class Way {
  public:
   Way(const model::Snapshot& snapshot, const Connecting& from, const Destination& to)
@@ -275,7 +270,7 @@ class Way {
     std::string mesh_only;
     snapshot_.for_each_vip_match(from_.workload->network, to_.address.ip,
                                  [&](const model::ServiceRecordPtr& record, const Cidr* /*range*/) {
-                                   if (!is_of_kubernetes(*record->service)) {
+                                   if (!record->service->kubernetes) {
                                      mesh_only = record->service->hostname;
                                    } else if (found == nullptr) {
                                      found = record;

@@ -15,7 +15,8 @@
 
 namespace aquifer::manifests {
 
-/// Where inside an object: a field, such as "spec.selector" or "spec.rules[1].to", and the text there that is meant.
+/// Where inside an object: a field, such as "spec.selector" or "spec.rules[1].to", and the text
+/// there that is meant.
 struct Place {
   std::string field;
   std::string value;

@@ -216,8 +216,8 @@ class AuthorizationLint {
     const std::vector<std::string_view> known(namespaces_.begin(), namespaces_.end());
     const auto near = nearest_word(ns.text, known, 2);
     findings_.warn(kKind, object.meta, {"spec.rules", ns.text},
-                   fmt::format("{} {}: there is no such namespace; write {}",
-                               in_quotes(ns.text), effect, near ? *near : "one that is there"));
+                   fmt::format("{} {}: there is no such namespace; write {}", in_quotes(ns.text),
+                               effect, near ? *near : "one that is there"));
   }
 
   void look_at_account(const AuthorizationPolicyObject& object,
@@ -226,10 +226,9 @@ class AuthorizationLint {
     const std::string principal =
         fmt::format("{}/ns/{}/sa/{}", trust_domain, account.ns, account.name);
     if (principals_.contains(principal)) return;
-    findings_.warn(
-        kKind, object.meta, {"spec.rules", account.name},
-        fmt::format("service account {}/{} {}: no pod runs with it; write one of a pod",
-                    account.ns, account.name, effect));
+    findings_.warn(kKind, object.meta, {"spec.rules", account.name},
+                   fmt::format("service account {}/{} {}: no pod runs with it; write one of a pod",
+                               account.ns, account.name, effect));
   }
 
   void look_at_port(const AuthorizationPolicyObject& object, std::uint16_t port,
@@ -241,11 +240,12 @@ class AuthorizationLint {
       if (behind == 0) behind = served_.behind(*pod, port);
     }
     const std::string text =
-        behind != 0
-            ? fmt::format("port {} {}: it is a service's port, and policies compare the pod's own; "
+        behind != 0 ? fmt::format(
+                          "port {} {}: it is a service's port, and policies compare the pod's own; "
                           "write {}",
                           port, effect, behind)
-            : fmt::format("port {} {}: none of the selected pods serves it; write one of theirs "
+                    : fmt::format(
+                          "port {} {}: none of the selected pods serves it; write one of theirs "
                           "({})",
                           port, effect, served_text(pods));
     findings_.warn(kKind, object.meta, {"spec.rules", fmt::format("{}", port)}, text);

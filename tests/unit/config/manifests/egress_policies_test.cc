@@ -144,12 +144,11 @@ TEST_CASE("a service that nobody has is worth a warning") {
   CHECK(says(load_text(policy_yaml("{rules: [{action: DENY, to: [{services: ['dfault/*']}]}]}")),
              "mesh.yaml:2: warning: EgressPolicy default/p: spec.rules[0].to[0].services: no "
              "service is one of dfault/*: it matches nothing; look for a misspelling"));
-  CHECK_FALSE(
-      load_text(service_yaml("db", "10.96.0.1", "{app: db}", "[{port: 80}]") +
-                policy_yaml("{rules: [{action: DENY, to: [{services: ['default/*', '*'], "
-                            "notServices: ['*.default.svc.cluster.local']}]}]}"))
-          .text()
-          .contains("look for a misspelling"));
+  CHECK_FALSE(load_text(service_yaml("db", "10.96.0.1", "{app: db}", "[{port: 80}]") +
+                        policy_yaml("{rules: [{action: DENY, to: [{services: ['default/*', '*'], "
+                                    "notServices: ['*.default.svc.cluster.local']}]}]}"))
+                  .text()
+                  .contains("look for a misspelling"));
 }
 
 TEST_CASE("server names without ports are worth a warning: everything else waits for them") {

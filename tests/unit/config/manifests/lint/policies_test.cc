@@ -169,8 +169,8 @@ TEST_CASE("a service's port in a policy is told the pod's own") {
       {to("['9090']"), "7: " + kStart +
                            "spec.rules: port 9090 matches nobody: none of the selected pods serves "
                            "it; write one of theirs (8080)\n"},
-      {authorization(
-           "p", kWeb + "  action: DENY\n  rules: [{to: [{operation: {notPorts: ['80']}}]}]\n"),
+      {authorization("p",
+                     kWeb + "  action: DENY\n  rules: [{to: [{operation: {notPorts: ['80']}}]}]\n"),
        "8: " + kStart +
            "spec.rules: port 80 excludes nobody: it is a service's port, and policies compare the "
            "pod's own; write 8080\n"},
@@ -287,18 +287,20 @@ TEST_CASE("peers that are no pod, and names of ports that no pod gives, are said
            "  ingress: [{from: [{namespaceSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]}]\n",
            "  ingress: [{ports: [{port: 8080}]}]\n",
            "  policyTypes: [Egress]\n  egress: [{ports: [{port: pg}]}]\n",
-           "  policyTypes: [Egress]\n  egress: [{to: [{ipBlock: {cidr: 1.0.0.0/8}}], ports: [{port: "
+           "  policyTypes: [Egress]\n  egress: [{to: [{ipBlock: {cidr: 1.0.0.0/8}}], ports: "
+           "[{port: "
            "pg}]}]\n",
        }) {
     CAPTURE(fine);
     CHECK(with(fine) == "");
   }
   const std::string selects = "selects no pod, so it lets nobody through: ";
-  CHECK(with("  ingress:\n  - from: [{podSelector: {matchLabels: {app: web}}}]\n  - from:\n    - "
-             "podSelector: {}\n    - podSelector: {matchLabels: {app: wep}}\n") ==
-        "11" + start + "spec.ingress[1].from[1]: " + selects +
-            "no pod of namespace default has app=wep; there is app=db, app=old, app=sql and 1 more. "
-            "Write labels that the peers have\n");
+  CHECK(
+      with("  ingress:\n  - from: [{podSelector: {matchLabels: {app: web}}}]\n  - from:\n    - "
+           "podSelector: {}\n    - podSelector: {matchLabels: {app: wep}}\n") ==
+      "11" + start + "spec.ingress[1].from[1]: " + selects +
+          "no pod of namespace default has app=wep; there is app=db, app=old, app=sql and 1 more. "
+          "Write labels that the peers have\n");
   CHECK(with("  ingress:\n  - from: [{namespaceSelector: {matchLabels: {team: blue}}}]\n") ==
         "8" + start + "spec.ingress[0].from[0]: " + selects +
             "no namespace fits namespaceSelector. Write labels that the peers have\n");
