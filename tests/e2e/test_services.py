@@ -237,6 +237,8 @@ def test_a_dns_entry_goes_where_its_name_leads_and_nowhere_when_it_leads_nowhere
         assert read_exactly(stream, 7) == b"by name"
     line = outbound_line(world, mark, dst_service="vm.example.com")
     assert line["dst.addr"] == f"{world.outside.ip}:{VM_PORT}"
+    counted = world.proxy_of(world.client).metrics()
+    assert counted.total("istio_on_demand_dns_total", source_workload="client", hostname="vm.example.com") == 1
     with pytest.raises(OSError):
         fetch(world, "172.30.0.3")
     line = outbound_line(world, mark, dst_service="missing.example.com")
