@@ -10,8 +10,8 @@ namespace aquifer::ztunnel {
 
 namespace {
 
-// The peer's counter, with its labels; hosts come from the mesh's configuration, and so are few. The
-// registry's own bound holds besides.
+// The peer's counter, with its labels; hosts come from the mesh's configuration, and so are few.
+// The registry's own bound holds besides.
 void count(const PodContext& pod, std::string_view host) {
   const model::WorkloadLabels source = model::workload_labels(pod.pod.get());
   const auto known = [](std::string_view text) { return text.empty() ? "unknown" : text; };
