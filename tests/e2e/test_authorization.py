@@ -200,7 +200,8 @@ def test_a_broken_policy_is_refused_whole_and_the_last_ones_stay_in_force(mesh: 
     wait_until(
         "the broken policy to be refused", lambda: proxy.metrics().total("aquifer_config_refusals_total") > refused
     )
-    assert "is neither an address nor a network" in proxy.stdout() + proxy.stderr()
+    # Lines come from a thread of their own, after the metric.
+    wait_until("the reason to be said", lambda: "is neither an address nor a network" in proxy.stdout())
     assert not talk(mesh, Case("denied", [], "deny"))
 
 
