@@ -8,10 +8,8 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.e2e.egress_cases import (
     ALLOWED,
@@ -39,10 +37,10 @@ from tests.e2e.egress_cases import (
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient
 from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all, read_exactly, source_of, two_node_mesh, wait_captured
 from tests.e2e.peer_certs import Mint
+from tests.e2e.policies import Policies
 from tests.lab import AccessLine, Pod, wait_until
 from tests.lab.mesh import Manifest
 
-FILE = "policies.yaml"
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nyes"
 GREETING = b"220 speak, friend\r\n"
@@ -63,32 +61,6 @@ def mesh(backend: str) -> Iterator[Mesh]:
     with two_node_mesh(backend, env=env) as running:
         assert running.outside.ip == OUTSIDE_IP
         yield running
-
-
-class Policies:
-    """The mesh's policies: one file, so that each change is one version of the mesh."""
-
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
-        self._current: tuple[Manifest, ...] = ()
-
-    def apply(self, *manifests: Manifest) -> None:
-        """Exactly these from now on, in force on both nodes when this returns."""
-        if manifests == self._current:
-            return
-        marks = self._mesh.marks()
-        if manifests:
-            self._mesh.lab.mesh.write_raw(FILE, yaml.safe_dump_all(list(manifests)))
-        else:
-            (self._mesh.lab.mesh.path / FILE).unlink()
-        self._current = manifests
-        for proxy in self._mesh.proxies:
-            mark = marks[proxy.node]
-
-            def loaded(path: Path = proxy.stdout_path, mark: int = mark) -> bool:
-                return "mesh version" in path.read_text(errors="replace")[mark:]
-
-            wait_until(f"{proxy.name} to take the new policies", loaded)
 
 
 @pytest.fixture(scope="module")
