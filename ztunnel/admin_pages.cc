@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "ztunnel/config_dump.h"
 #include "ztunnel/dashboard.h"
-#include "ztunnel/version.h"
+#include "common/admin/version.h"
 
 #include <fmt/format.h>
 
@@ -106,7 +106,7 @@ coro::Task<admin::Response> AdminPages::answer_dashboard(admin::Request request)
   page.refusals = co_await survey(parts_.loop, parts_.workers, SurveyOf::refusals, std::string());
   page.mesh = parts_.mesh.snapshot();
   page.node = parts_.settings.node;
-  page.version = version_line();
+  page.version = admin::version_line("ztunnel");
   page.pods = parts_.supervisor.status();
   page.certificates = parts_.certs.dump();
   page.warnings = parts_.mesh.warnings();

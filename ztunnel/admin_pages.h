@@ -7,8 +7,8 @@
 #include "common/admin/router.h"
 #include "common/admin/server.h"
 #include "config/ca/cert_manager.h"
+#include "config/manifests/mesh_watch.h"
 #include "ztunnel/flow_pages.h"
-#include "ztunnel/mesh_watch.h"
 #include "ztunnel/pod_supervisor.h"
 #include "ztunnel/settings.h"
 
@@ -26,7 +26,7 @@ class AdminPages {
     io::Loop& loop;
     const Settings& settings;
     telemetry::Registry& registry;
-    const MeshWatch& mesh;
+    const manifests::MeshWatch& mesh;
     const ca::CertManager& certs;
     const PodSupervisor& supervisor;
     const std::vector<std::unique_ptr<WorkerThread>>& workers;

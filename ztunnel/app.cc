@@ -1,13 +1,14 @@
 #include "ztunnel/app.h"
 
+#include "common/admin/version.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/telemetry/process_metrics.h"
-#include "ztunnel/version.h"
+#include "ztunnel/mesh_options.h"
 
 #include <fmt/format.h>
 
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -23,22 +24,6 @@ constexpr const char* kTarget = "ztunnel";
 constexpr std::uint64_t kIdleOperations = 500;
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
-/// A proxy needs two descriptors per connection: whatever the hard limit allows.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Queues come and go in blocks of 130 KiB: from mmap each would cost a page fault per page, every
-/// time. A worker's arena keeps up to the trim threshold at its top for good (malloc_trim does not
-/// touch it there): four blocks, which is what a busy tunnel has in use at once.
-void tune_allocator() {
-  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 512 << 10);
-}
 
 }  // namespace
 
@@ -83,11 +68,12 @@ App::App(const Settings& settings)
 
 std::expected<void, std::string> App::build(io::Loop& loop) {
   loop_ = &loop;
-  auto signals = Signals::open();
+  auto signals = admin::Signals::open();
   if (!signals) return std::unexpected(signals.error().message());
-  signals_ = std::make_unique<Signals>(std::move(*signals));
+  signals_ = std::make_unique<admin::Signals>(std::move(*signals));
 
-  auto mesh = MeshWatch::open(loop, settings_, registry_);
+  auto mesh =
+      manifests::MeshWatch::open(loop, settings_.mesh_path, load_options_of(settings_), registry_);
   if (!mesh) return std::unexpected(mesh.error());
   mesh_ = std::move(*mesh);
   const model::ProxyDefaults& defaults = mesh_->snapshot()->mesh_config().proxy;
@@ -159,8 +145,8 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
 }
 
 coro::Task<void> App::serve() {
-  log::info(kTarget, "{} on node {}, {} workers, {}", version_line(), settings_.node,
-            workers_.size(), io::name_of(workers_.front()->backend()));
+  log::info(kTarget, "{} on node {}, {} workers, {}", admin::version_line("ztunnel"),
+            settings_.node, workers_.size(), io::name_of(workers_.front()->backend()));
   for (const std::string& warning : settings_.warnings) log::warn(kTarget, "{}", warning);
   coro::CancelSource* cancel = &background_.cancel_source();
   certs_->on_update([this](const ca::CertUpdate& update) {

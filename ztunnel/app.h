@@ -2,19 +2,19 @@
 // in order.
 #pragma once
 
+#include "common/admin/signals.h"
 #include "common/coro/scope.h"
 #include "common/io/loop.h"
 #include "common/telemetry/metrics.h"
 #include "common/telemetry/traffic_metrics.h"
 #include "config/ca/cert_manager.h"
 #include "config/ca/embedded_ca.h"
+#include "config/manifests/mesh_watch.h"
 #include "ztunnel/admin_pages.h"
 #include "ztunnel/dns/servers_watch.h"
-#include "ztunnel/mesh_watch.h"
 #include "ztunnel/pod_supervisor.h"
 #include "ztunnel/policy_decisions.h"
 #include "ztunnel/settings.h"
-#include "ztunnel/signals.h"
 #include "ztunnel/worker_thread.h"
 #include "ztunnel/workload_names.h"
 
@@ -54,8 +54,8 @@ class App {
   Node node_;
   WorkloadNames workload_names_;
   io::Loop* loop_ = nullptr;
-  std::unique_ptr<Signals> signals_;
-  std::unique_ptr<MeshWatch> mesh_;
+  std::unique_ptr<admin::Signals> signals_;
+  std::unique_ptr<manifests::MeshWatch> mesh_;
   std::unique_ptr<ca::EmbeddedCa> ca_;
   std::unique_ptr<ca::CertManager> certs_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;

@@ -2,7 +2,7 @@
 
 #include "config/ca/cert_dump.h"
 #include "ztunnel/policy_dump.h"
-#include "ztunnel/version.h"
+#include "common/admin/version.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -150,7 +150,7 @@ class DumpBody final : public admin::BodySource {
                              {"services", json::array()},
                              {"policies", json::array()}});
     add("config", settings_json(parts_.settings));
-    add("version", json::parse(version_json()));
+    add("version", json::parse(admin::version_json("ztunnel")));
     add("refusal", parts_.refusal);
     return out + "}\n";
   }

@@ -6,7 +6,7 @@
 #include "ztunnel/flows_command.h"
 #include "ztunnel/release.h"
 #include "ztunnel/settings.h"
-#include "ztunnel/version.h"
+#include "common/admin/version.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -76,12 +76,12 @@ CLI::App* add_explain_command(CLI::App& app, ztunnel::Settings& settings,
 }
 
 int version(bool json) {
-  fmt::print("{}\n", json ? ztunnel::version_json() : ztunnel::version_line());
+  fmt::print("{}\n", json ? admin::version_json("ztunnel") : admin::version_line("ztunnel"));
   return 0;
 }
 
 int run(int argc, char** argv) {
-  auto environment = ztunnel::settings_from(ztunnel::process_environment());
+  auto environment = ztunnel::settings_from(process_environment());
   if (!environment) return usage(environment.error());
   ztunnel::Settings settings = std::move(*environment);
 

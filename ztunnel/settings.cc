@@ -6,117 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
-#include <thread>
 #include <utility>
 
 namespace aquifer::ztunnel {
 namespace {
 
-/// Reads variables one by one and keeps the first complaint.
-class Reader {
- public:
-  explicit Reader(const Environment& environment) : environment_(environment) {}
-
-  void text(const char* name, std::string& out) {
-    if (const auto value = environment_(name)) out = *value;
-  }
-
-  void boolean(const char* name, bool& out) {
-    const auto value = environment_(name);
-    if (!value) return;
-    if (*value == "true" || *value == "1") {
-      out = true;
-    } else if (*value == "false" || *value == "0") {
-      out = false;
-    } else {
-      complain(name, *value, "write true or false");
-    }
-  }
-
-  template <typename Number>
-  void number(const char* name, Number& out, std::uint64_t least, std::uint64_t most) {
-    const auto value = environment_(name);
-    if (!value) return;
-    std::uint64_t parsed = 0;
-    const char* last = value->data() + value->size();
-    const auto [end, error] = std::from_chars(value->data(), last, parsed);
-    if (error != std::errc{} || end != last || parsed < least || parsed > most) {
-      complain(name, *value, fmt::format("write a number from {} to {}", least, most));
-    } else {
-      out = static_cast<Number>(parsed);
-    }
-  }
-
-  void duration(const char* name, Duration& out) {
-    const auto value = environment_(name);
-    if (!value) return;
-    if (const auto parsed = parse_duration(*value)) {
-      out = *parsed;
-    } else {
-      complain(name, *value, "write a duration such as 5s, 10m or 1h");
-    }
-  }
-
-  void seconds(const char* name, int& out) {
-    Duration value = std::chrono::seconds(out);
-    duration(name, value);
-    out = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(value).count());
-  }
-
-  template <typename Value, std::size_t N>
-  void choice(const char* name, Value& out,
-              const std::array<std::pair<std::string_view, Value>, N>& words) {
-    const auto value = environment_(name);
-    if (!value) return;
-    const auto found = std::ranges::find(words, *value, &std::pair<std::string_view, Value>::first);
-    if (found != words.end()) {
-      out = found->second;
-      return;
-    }
-    std::string allowed;
-    for (const auto& [word, unused] : words)
-      allowed += fmt::format("{}{}", allowed.empty() ? "" : " or ", word);
-    complain(name, *value, "write " + allowed);
-  }
-
-  void complain(const char* name, std::string_view value, std::string_view mend) {
-    if (complaint.empty()) complaint = fmt::format("{}={}: {}", name, value, mend);
-  }
-
-  std::string complaint;
-
- private:
-  const Environment& environment_;
-};
-
-/// ZTUNNEL_WORKER_THREADS: a number, 0 for all cores, or a share of them such as 50%.
-void read_workers(Reader& reader, const Environment& environment, std::uint32_t& workers) {
-  constexpr std::uint32_t kWorkersMax = 256;
-  const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
-  // At least two, a quarter of a large machine: as the peer's.
-  workers = std::max(2U, (cores + 3) / 4);
-  const auto value = environment("ZTUNNEL_WORKER_THREADS");
-  if (!value) return;
-  const bool share = value->ends_with('%');
-  const std::string_view digits =
-      std::string_view(*value).substr(0, value->size() - (share ? 1 : 0));
-  std::uint32_t parsed = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed);
-  if (error != std::errc{} || end != digits.data() + digits.size() ||
-      parsed > (share ? 100 : kWorkersMax)) {
-    reader.complain("ZTUNNEL_WORKER_THREADS", *value,
-                    "write a number of threads, 0 for all cores, or N%");
-    return;
-  }
-  if (share) {
-    workers = std::max(1U, (cores * parsed + 99) / 100);
-  } else {
-    workers = parsed == 0 ? cores : parsed;
-  }
-}
+using Reader = EnvironmentReader;
 
 /// COMPLIANCE_POLICY=pqc: refused where OpenSSL cannot do it, for without it nothing would be what
 /// was asked for.
@@ -188,43 +83,6 @@ void read_access_log(Reader& reader, const Environment& environment,
 
 }  // namespace
 
-Environment process_environment() {
-  return [](std::string_view name) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(name).c_str());
-    if (value == nullptr) return std::nullopt;
-    return std::string(value);
-  };
-}
-
-Result<Duration> parse_duration(std::string_view text) {
-  double amount = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
-  if (error != std::errc{} || !std::isfinite(amount) || amount <= 0)
-    return fail(Errc::invalid, "not a duration");
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  constexpr std::array<std::pair<std::string_view, double>, 14> kUnits{{{"", 1},
-                                                                        {"ms", 0.001},
-                                                                        {"s", 1},
-                                                                        {"sec", 1},
-                                                                        {"secs", 1},
-                                                                        {"m", 60},
-                                                                        {"min", 60},
-                                                                        {"mins", 60},
-                                                                        {"h", 3600},
-                                                                        {"hr", 3600},
-                                                                        {"hrs", 3600},
-                                                                        {"d", 86400},
-                                                                        {"day", 86400},
-                                                                        {"days", 86400}}};
-  const auto found = std::ranges::find(kUnits, unit, &std::pair<std::string_view, double>::first);
-  // A hundred years: beyond any meaning, and far from overflow.
-  constexpr double kSecondsMax = 100.0 * 365 * 86400;
-  if (found == kUnits.end() || amount * found->second > kSecondsMax)
-    return fail(Errc::invalid, "not a duration");
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(amount * found->second));
-}
-
 std::expected<Settings, std::string> settings_from(const Environment& environment) {
   Settings settings;
   Reader reader(environment);
@@ -273,13 +131,13 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
   read_dns(reader, environment, settings.dns);
   reader.duration("AQUIFER_METRICS_SERIES_TTL", settings.series_ttl);
-  read_workers(reader, environment, settings.workers);
+  settings.workers = read_worker_count(reader, "ZTUNNEL_WORKER_THREADS");
   read_log(reader, environment, settings.log);
   bool policies_at_info = false;
   reader.boolean("AUTHZ_POLICY_INFO_LOGGING", policies_at_info);
   if (policies_at_info) settings.policy_log_level = log::Level::info;
   read_access_log(reader, environment, settings.access_log);
-  if (!reader.complaint.empty()) return std::unexpected(reader.complaint);
+  if (!reader.complaint().empty()) return std::unexpected(reader.complaint());
   return settings;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/base/address.h"
+#include "common/base/environment.h"
 #include "common/base/log.h"
 #include "common/hbone/pool.h"
 #include "common/io/loop.h"
@@ -17,10 +18,8 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace aquifer::ztunnel {
@@ -79,15 +78,8 @@ struct Settings {
   std::uint64_t pod_queue_bytes_max = std::uint64_t{64} << 20;
 };
 
-/// How a variable is read; tests give their own.
-using Environment = std::function<std::optional<std::string>(std::string_view name)>;
-[[nodiscard]] Environment process_environment();
-
 /// The settings without flags, or one line that names the variable, its value and what would be
 /// right.
 [[nodiscard]] std::expected<Settings, std::string> settings_from(const Environment& environment);
-
-/// "5s", "1h", "24hrs", "300ms", "90": seconds without a unit. Positive.
-[[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
 }  // namespace aquifer::ztunnel

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/address.h"
+#include "common/base/header_fields.h"
 #include "common/base/result.h"
 
 #include <cstddef>
@@ -14,13 +15,6 @@
 #include <vector>
 
 namespace aquifer::hbone {
-
-/// One field of a header list. Views: whoever made it says what they point into.
-struct HeaderField {
-  std::string_view name;
-  std::string_view value;
-  friend bool operator==(const HeaderField&, const HeaderField&) noexcept = default;
-};
 
 /// The head of a CONNECT. Empty strings are fields that are absent. Written in the order of the
 /// members.

@@ -27,11 +27,11 @@ struct RequestParser::Callbacks {
     return p.count_line_bytes(length);
   }
   static int on_header_field(llhttp_t* parser, const char* at, std::size_t length) {
-    self(parser).field_.name.append(at, length);
+    self(parser).field_name_.append(at, length);
     return self(parser).count_line_bytes(length);
   }
   static int on_header_value(llhttp_t* parser, const char* at, std::size_t length) {
-    self(parser).field_.value.append(at, length);
+    self(parser).field_value_.append(at, length);
     return self(parser).count_line_bytes(length);
   }
   static int on_header_value_complete(llhttp_t* parser) { return self(parser).finish_field(); }
@@ -86,7 +86,8 @@ void RequestParser::begin_message() {
   phase_ = Phase::head;
   head_ = RequestHead();
   trailers_ = Fields();
-  field_ = Field();
+  field_name_.clear();
+  field_value_.clear();
   line_bytes_ = 0;
   body_bytes_ = 0;
 }
@@ -105,15 +106,16 @@ int RequestParser::count_line_bytes(std::size_t bytes) noexcept {
 }
 
 int RequestParser::finish_field() {
-  while (!field_.value.empty() && (field_.value.back() == ' ' || field_.value.back() == '\t'))
-    field_.value.pop_back();
-  if (!is_token(field_.name)) return refuse(400, "reading a request: a field's name is malformed");
-  if (!is_field_value(field_.value))
+  const std::string_view value = trim_blanks(field_value_);
+  if (!is_token(field_name_)) return refuse(400, "reading a request: a field's name is malformed");
+  if (!is_field_value(value))
     return refuse(400, "reading a request: a field's value has a control character");
   Fields& fields = phase_ == Phase::head ? head_.fields : trailers_;
   if (fields.size() == limits_.fields_max)
     return refuse(431, "reading a request: it has too many fields");
-  fields.add(std::exchange(field_.name, {}), std::exchange(field_.value, {}));
+  fields.add(field_name_, value);
+  field_name_.clear();
+  field_value_.clear();
   return HPE_OK;
 }
 

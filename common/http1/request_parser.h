@@ -89,7 +89,8 @@ class RequestParser {
 
   RequestHead head_;
   Fields trailers_;
-  Field field_;
+  std::string field_name_;  // the field under way, both
+  std::string field_value_;
   std::size_t line_bytes_ = 0;  // stored of the head, or of the trailers
   std::size_t run_bytes_ = 0;   // of lines since the last byte of body
   std::uint64_t body_bytes_ = 0;

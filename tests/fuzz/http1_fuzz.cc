@@ -23,7 +23,7 @@ constexpr Limits kLimits{.head_bytes_max = 2048,
 
 void append_head(std::string& seen, const RequestHead& head) {
   seen.append(head.method).append(" ").append(head.target).append("\n");
-  for (const Field& field : head.fields)
+  for (const Field field : head.fields)
     seen.append(field.name).append(":").append(field.value).append("\n");
 }
 
@@ -74,7 +74,7 @@ std::string read_all(const std::uint8_t* data, std::size_t size, std::size_t pie
       if (step->event == Event::end) {
         AQUIFER_ASSERT(body.size() <= kLimits.body_bytes_max);
         seen.append(std::exchange(body, {}));
-        for (const Field& field : parser.trailers()) seen.append(field.name).append("\n");
+        for (const Field field : parser.trailers()) seen.append(field.name).append("\n");
         seen.append("end\n");
         if (parser.head().upgrade) return seen;
       }

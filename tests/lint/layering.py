@@ -15,11 +15,12 @@ LEVELS: dict[str, int] = {
     "common/coro": 1,
     "common/io": 2,
     "common/tls": 3, "common/telemetry": 3, "common/proto": 3,
-    "common/http1": 4, "common/http2": 4,
-    "common/hbone": 5, "common/admin": 5,
-    "config/model": 6,
-    "config/manifests": 7, "config/xds": 7, "config/ca": 7,
-    "ztunnel": 8, "waypoint": 8,
+    "common/http": 4,
+    "common/http1": 5, "common/http2": 5,
+    "common/hbone": 6, "common/admin": 6,
+    "config/model": 7,
+    "config/manifests": 8, "config/xds": 8, "config/ca": 8,
+    "ztunnel": 9, "waypoint": 9,
 }
 
 # Pure decisions on plain values: no loop, no socket, so that they can be tested and explained alone.
@@ -36,6 +37,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "yaml-cpp/": {"config/manifests"},
     "nlohmann/": {"common/admin", "common/telemetry", "config/manifests", "config/ca", "ztunnel", "waypoint"},
     "CLI/": {"ztunnel", "waypoint"},
+    "re2/": {"config/model"},
     "doctest/": {"tests/unit"},
 }
 

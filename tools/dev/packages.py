@@ -16,7 +16,7 @@ GROUPS: dict[str, list[str]] = {
     "build": [
         "clang-19", "lld-19", "llvm-19", "libclang-rt-19-dev", "meson", "ninja-build", "ccache", "pkg-config",
         "git", "liburing-dev", "libssl-dev", "libnghttp2-dev", "libfmt-dev", "libyaml-cpp-dev",
-        "nlohmann-json3-dev", "libcli11-dev", "doctest-dev", "llhttp",
+        "nlohmann-json3-dev", "libcli11-dev", "libre2-dev", "doctest-dev", "llhttp",
     ],
     "lint": ["clang-format-19", "shellcheck"],
     "tidy": ["clang-tidy-19", "clang-tools-19"],

@@ -9,7 +9,6 @@
 #include "config/manifests/mesh_source.h"
 #include "config/manifests/watcher.h"
 #include "config/model/store.h"
-#include "ztunnel/settings.h"
 
 #include <expected>
 #include <functional>
@@ -17,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace aquifer::ztunnel {
+namespace aquifer::manifests {
 
 class MeshWatch {
  public:
@@ -26,7 +25,7 @@ class MeshWatch {
   /// Reads the mesh for the first time; the text is what standard error gets when it cannot be
   /// used.
   [[nodiscard]] static std::expected<std::unique_ptr<MeshWatch>, std::string> open(
-      io::Loop& loop, const Settings& settings, telemetry::Registry& registry);
+      io::Loop& loop, std::string path, LoadOptions options, telemetry::Registry& registry);
 
   /// Runs until cancelled. `changed` is called after each change that made a difference.
   [[nodiscard]] coro::Task<void> run(Changed changed, coro::CancelSource* cancel);
@@ -34,26 +33,23 @@ class MeshWatch {
   [[nodiscard]] const model::SnapshotPtr& snapshot() const noexcept { return store_.current(); }
   /// Why the newest files are not in force; empty when they are.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
-  [[nodiscard]] const std::vector<manifests::Diagnostic>& warnings() const noexcept {
-    return warnings_;
-  }
+  [[nodiscard]] const std::vector<Diagnostic>& warnings() const noexcept { return warnings_; }
 
  private:
-  MeshWatch(io::Loop& loop, manifests::Watcher watcher, manifests::MeshSource source,
-            telemetry::Registry& registry);
-  void take(manifests::LoadedMesh mesh, const Changed& changed);
-  void refuse(const std::vector<manifests::Diagnostic>& diagnostics);
+  MeshWatch(io::Loop& loop, Watcher watcher, MeshSource source, telemetry::Registry& registry);
+  void take(LoadedMesh mesh, const Changed& changed);
+  void refuse(const std::vector<Diagnostic>& diagnostics);
 
   io::Loop& loop_;
-  manifests::Watcher watcher_;
+  Watcher watcher_;
   io::Channel channel_;
-  manifests::MeshSource source_;
+  MeshSource source_;
   model::Store store_;
   std::string refusal_;
-  std::vector<manifests::Diagnostic> warnings_;
+  std::vector<Diagnostic> warnings_;
   telemetry::Counter loads_;
   telemetry::Counter refusals_;
   telemetry::Gauge in_force_;
 };
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::manifests

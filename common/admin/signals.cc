@@ -1,4 +1,4 @@
-#include "ztunnel/signals.h"
+#include "common/admin/signals.h"
 
 #include "common/io/readiness.h"
 
@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-namespace aquifer::ztunnel {
+namespace aquifer::admin {
 
 Result<Signals> Signals::open() {
   sigset_t set;
@@ -32,4 +32,4 @@ coro::Task<Result<int>> Signals::next(io::Loop& loop, coro::CancelSource* cancel
   }
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::admin

@@ -1,31 +1,28 @@
-#include "ztunnel/mesh_watch.h"
+#include "config/manifests/mesh_watch.h"
 
 #include "common/base/log.h"
 #include "common/io/readiness.h"
-#include "ztunnel/mesh_options.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace aquifer::ztunnel {
+namespace aquifer::manifests {
 namespace {
 
-constexpr const char* kTarget = "ztunnel::config";
+constexpr const char* kTarget = "config";
 
 }  // namespace
 
 std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
-    io::Loop& loop, const Settings& settings, telemetry::Registry& registry) {
-  const std::vector<std::filesystem::path> paths{settings.mesh_path};
+    io::Loop& loop, std::string path, LoadOptions options, telemetry::Registry& registry) {
+  const std::vector<std::filesystem::path> paths{path};
   // The watch comes first: a change between it and the first load is then seen.
-  auto watcher = manifests::Watcher::open(paths, loop.now());
-  if (!watcher)
-    return std::unexpected(settings.mesh_path +
-                           ": cannot be watched: " + watcher.error().message());
-  manifests::MeshSource source(paths, load_options_of(settings));
+  auto watcher = Watcher::open(paths, loop.now());
+  if (!watcher) return std::unexpected(path + ": cannot be watched: " + watcher.error().message());
+  MeshSource source(paths, std::move(options));
   auto loaded = source.load();
   if (!loaded) {
-    std::string text = manifests::render(loaded.error());
+    std::string text = render(loaded.error());
     while (text.ends_with('\n')) text.pop_back();
     return std::unexpected(std::move(text));
   }
@@ -35,7 +32,7 @@ std::expected<std::unique_ptr<MeshWatch>, std::string> MeshWatch::open(
   return watch;
 }
 
-MeshWatch::MeshWatch(io::Loop& loop, manifests::Watcher watcher, manifests::MeshSource source,
+MeshWatch::MeshWatch(io::Loop& loop, Watcher watcher, MeshSource source,
                      telemetry::Registry& registry)
     : loop_(loop), watcher_(std::move(watcher)), source_(std::move(source)) {
   channel_.fd = watcher_.fd();
@@ -63,15 +60,15 @@ coro::Task<void> MeshWatch::run(Changed changed, coro::CancelSource* cancel) {
   loop_.backend().forget(channel_);
 }
 
-void MeshWatch::take(manifests::LoadedMesh mesh, const Changed& changed) {
+void MeshWatch::take(LoadedMesh mesh, const Changed& changed) {
   loads_.add();
   in_force_.set(1);
   if (!refusal_.empty()) log::info(kTarget, "the mesh is good again and in force");
   refusal_.clear();
   // Each warning is said once, when it first appears.
-  for (const manifests::Diagnostic& warning : mesh.warnings) {
+  for (const Diagnostic& warning : mesh.warnings) {
     if (std::ranges::find(warnings_, warning) == warnings_.end())
-      log::warn(kTarget, "{}", manifests::render(warning));
+      log::warn(kTarget, "{}", render(warning));
   }
   warnings_ = std::move(mesh.warnings);
   const model::Store::Update update = store_.replace(mesh.state);
@@ -81,15 +78,14 @@ void MeshWatch::take(manifests::LoadedMesh mesh, const Changed& changed) {
   changed(update);
 }
 
-void MeshWatch::refuse(const std::vector<manifests::Diagnostic>& diagnostics) {
+void MeshWatch::refuse(const std::vector<Diagnostic>& diagnostics) {
   refusals_.add();
   in_force_.set(0);
-  std::string text = manifests::render(diagnostics);
+  std::string text = render(diagnostics);
   if (text == refusal_) return;
   refusal_ = std::move(text);
-  for (const manifests::Diagnostic& diagnostic : diagnostics)
-    log::error(kTarget, "{}", manifests::render(diagnostic));
+  for (const Diagnostic& diagnostic : diagnostics) log::error(kTarget, "{}", render(diagnostic));
   log::error(kTarget, "the changed mesh is refused; the last good one stays in force");
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::manifests

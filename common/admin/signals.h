@@ -8,7 +8,7 @@
 
 #include <csignal>
 
-namespace aquifer::ztunnel {
+namespace aquifer::admin {
 
 /// Blocks SIGTERM and SIGINT for the whole process (before threads start) and reads them from a
 /// descriptor.
@@ -26,4 +26,4 @@ class Signals {
   io::Channel channel_;
 };
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::admin
