@@ -8,25 +8,29 @@
 
 #include <memory>
 
+namespace aquifer::l7 {
+class RoutingBook;
+class SecurityBook;
+}  // namespace aquifer::l7
+
 namespace aquifer::model {
+
+/// The books of waypoints when there is nothing in them.
+[[nodiscard]] const std::shared_ptr<const l7::RoutingBook>& no_routing() noexcept;
+[[nodiscard]] const std::shared_ptr<const l7::SecurityBook>& no_security() noexcept;
 
 /// Never null, any of them.
 struct Books {
   AuthorizationBookPtr authorization = std::make_shared<const AuthorizationBook>();
   EgressBookPtr egress = std::make_shared<const EgressBook>();
   NetworkPolicyBookPtr network = std::make_shared<const NetworkPolicyBook>();
+  /// Of waypoints: what becomes of requests (l7/routing_book.h), and which may pass
+  /// (l7/security_book.h).
+  std::shared_ptr<const l7::RoutingBook> routing = no_routing();
+  std::shared_ptr<const l7::SecurityBook> security = no_security();
 
   /// By content. Whether two versions share a book is a comparison of the pointers.
-  friend bool operator==(const Books& a, const Books& b) {
-    return same(a.authorization, b.authorization) && same(a.egress, b.egress) &&
-           same(a.network, b.network);
-  }
-
- private:
-  template <typename Ptr>
-  static bool same(const Ptr& a, const Ptr& b) {
-    return a == b || *a == *b;
-  }
+  friend bool operator==(const Books& a, const Books& b);
 };
 
 /// `wanted`, but with the very books of `current` where they are equal: whoever compares pointers
