@@ -64,8 +64,11 @@ ChainPtr default_chain(const model::Service& service, const model::ServicePort& 
   chain->protocol = protocol_of(port.app_protocol, port.name);
   auto route = std::make_shared<Route>();
   route->name = "default";
-  route->action =
-      Forward{.clusters = {{.cluster = cluster_key(service.ns, service.hostname, port.port)}}};
+  WeightedCluster own;
+  own.cluster = cluster_key(service.ns, service.hostname, port.port);
+  Forward forward;
+  forward.clusters.push_back(std::move(own));
+  route->action = std::move(forward);
   chain->routes = RouteTable({std::move(route)});
   return chain;
 }
