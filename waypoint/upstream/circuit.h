@@ -1,0 +1,67 @@
+// Circuit breaking: how much one cluster may have under way at once, counted for all loops
+// together. Any thread.
+#pragma once
+
+#include "config/model/l7/cluster.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace aquifer::waypoint {
+
+/// What a cluster has under way, whatever loop it is on.
+struct CircuitCounters {
+  std::atomic<std::uint32_t> connections{0};
+  std::atomic<std::uint32_t> pending{0};
+  std::atomic<std::uint32_t> requests{0};
+  std::atomic<std::uint32_t> retries{0};
+  /// Refusals so far, for metrics.
+  std::atomic<std::uint64_t> overflows{0};
+};
+
+enum class CircuitKind : std::uint8_t { connection, pending, request, retry };
+
+/// One of them, counted while it lives.
+class Permit {
+ public:
+  Permit() noexcept = default;
+  Permit(std::shared_ptr<CircuitCounters> counters, std::atomic<std::uint32_t>& counter) noexcept
+      : counters_(std::move(counters)), counter_(&counter) {}
+  Permit(Permit&& other) noexcept
+      : counters_(std::move(other.counters_)), counter_(std::exchange(other.counter_, nullptr)) {}
+  Permit& operator=(Permit&& other) noexcept {
+    std::swap(counters_, other.counters_);
+    std::swap(counter_, other.counter_);
+    return *this;
+  }
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  ~Permit() {
+    if (counter_ != nullptr) counter_->fetch_sub(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] explicit operator bool() const noexcept { return counter_ != nullptr; }
+
+ private:
+  std::shared_ptr<CircuitCounters> counters_;
+  std::atomic<std::uint32_t>* counter_ = nullptr;
+};
+
+/// Takes one more of `kind` if the limits allow it; false: the circuit is open (flag UO).
+[[nodiscard]] Permit try_permit(const std::shared_ptr<CircuitCounters>& counters,
+                                const l7::PoolLimits& limits, CircuitKind kind);
+
+/// The counters of all clusters, by key. One for the program.
+class Circuits {
+ public:
+  [[nodiscard]] std::shared_ptr<CircuitCounters> of(const std::string& cluster_key);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<CircuitCounters>> by_key_;
+};
+
+}  // namespace aquifer::waypoint
