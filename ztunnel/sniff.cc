@@ -1,18 +1,18 @@
 // Reads a ClientHello and puts it back.
 #include "ztunnel/sniff.h"
 
-#include "ztunnel/client_hello.h"
+#include "common/tls/client_hello.h"
 
 #include <utility>
 #include <vector>
 
-namespace aquifer::ztunnel {
+namespace aquifer::tls {
 namespace {
 
 using End = SniffedName::End;
-using Kind = ClientHelloAnswer::Kind;
+using Kind = tls::ClientHelloAnswer::Kind;
 
-SniffedName found(ClientHelloAnswer answer) {
+SniffedName found(tls::ClientHelloAnswer answer) {
   if (answer.kind == Kind::name) return {End::name, std::move(answer.name)};
   // A name that is there and was not read is not "no name": a rule against it would be evaded.
   if (answer.kind == Kind::too_long) return {End::no_hello, {}};
@@ -28,7 +28,7 @@ coro::Task<SniffedName> sniff_server_name(io::SocketStream& client, Deadline dea
   SniffedName result;
   for (;;) {
     // An answer that needs more never needs more than the limit.
-    const auto most = static_cast<std::uint32_t>(kSniffedBytesMax - bytes.size());
+    const auto most = static_cast<std::uint32_t>(tls::kSniffedBytesMax - bytes.size());
     auto chunk = co_await client.socket().recv(most, deadline, cancel);
     if (!chunk) {
       result.end = chunk.error().code == Errc::timed_out ? End::no_hello : End::failed;
@@ -43,7 +43,7 @@ coro::Task<SniffedName> sniff_server_name(io::SocketStream& client, Deadline dea
     chunk->release();
     // A client that sends byte by byte is not parsed byte by byte.
     if (bytes.size() < bytes_needed) continue;
-    ClientHelloAnswer answer = look_for_server_name(bytes);
+    tls::ClientHelloAnswer answer = tls::look_for_server_name(bytes);
     if (answer.kind == Kind::need_more) {
       bytes_needed = answer.bytes_needed;
       continue;
@@ -55,4 +55,4 @@ coro::Task<SniffedName> sniff_server_name(io::SocketStream& client, Deadline dea
   co_return result;
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::tls

@@ -34,6 +34,9 @@ class TunnelStream final : public io::ByteStream {
   [[nodiscard]] Status shutdown_write() override;
   void abort() noexcept override;
   [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
+  [[nodiscard]] bool is_quiet() noexcept override {
+    return inbox_.empty() && !failed_ && !stream_->remote_ended();
+  }
   void set_direct_sink(io::DirectSink* sink) noexcept override { sink_ = sink; }
 
   [[nodiscard]] Tunnel& tunnel() const noexcept { return tunnel_; }

@@ -44,9 +44,9 @@ class Outgoing {
   /// Waits until write() may be called, and returns how many bytes it may be given (at least one).
   /// This is where back-pressure acts: ask before reading what is to be written.
   [[nodiscard]] virtual coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) = 0;
-  /// Takes at most what writable() allowed; never waits.
+  /// Takes one chunk that read() gave, also if it is larger than writable() said; never waits.
   [[nodiscard]] virtual Status write(io::Buffer bytes) = 0;
-  /// The end of the message. Nothing follows.
+  /// The end of the message, after writable() as for write(). Nothing follows.
   [[nodiscard]] virtual Status finish(const HeaderFields& trailers) = 0;
   /// The other side is to see a failure, not an end. Everything fails from now on.
   virtual void abort(Abort why) noexcept = 0;

@@ -17,30 +17,41 @@ bool are_writable(const Fields& fields) noexcept {
       fields, [](const Field& f) { return is_token(f.name) && is_field_value(f.value); });
 }
 
-void append_fields(std::string& out, const Fields& fields) {
-  for (const Field field : fields)
-    out.append(field.name).append(": ").append(field.value).append("\r\n");
-  out.append("\r\n");
-}
-
 }  // namespace
 
-Status append_response_head(std::string& out, int status, const Fields& fields) {
+Status append_field_lines(std::string& out, const Fields& fields) {
+  if (!are_writable(fields)) return fail(Errc::invalid, "writing fields");
+  for (const Field field : fields)
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  return {};
+}
+
+Status begin_response_head(std::string& out, int status, const Fields& fields) {
   if (status < 100 || status > 999 || !are_writable(fields))
     return fail(Errc::invalid, "writing a response head");
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status,
                  http::reason_phrase(status));
-  append_fields(out, fields);
+  return append_field_lines(out, fields);
+}
+
+Status append_response_head(std::string& out, int status, const Fields& fields) {
+  TRY_VOID(begin_response_head(out, status, fields));
+  out.append("\r\n");
+  return {};
+}
+
+Status begin_request_head(std::string& out, std::string_view method, std::string_view target) {
+  if (!is_token(method) || !is_target(target)) return fail(Errc::invalid, "writing a request head");
+  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   return {};
 }
 
 Status append_request_head(std::string& out, std::string_view method, std::string_view target,
                            const Fields& fields) {
-  if (!is_token(method) || !is_target(target) || !are_writable(fields)) {
-    return fail(Errc::invalid, "writing a request head");
-  }
-  fmt::format_to(std::back_inserter(out), "{} {} HTTP/1.1\r\n", method, target);
-  append_fields(out, fields);
+  if (!are_writable(fields)) return fail(Errc::invalid, "writing a request head");
+  TRY_VOID(begin_request_head(out, method, target));
+  TRY_VOID(append_field_lines(out, fields));
+  out.append("\r\n");
   return {};
 }
 

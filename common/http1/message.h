@@ -34,11 +34,16 @@ struct RequestHead {
   bool upgrade = false;  ///< CONNECT or Upgrade: what follows the message is not HTTP/1.1
 };
 
-/// Appends a start line and fields. Refuses (and appends nothing) what would not be read back as
-/// the same message: a name that is no token, a value with a line break.
+/// Appends a start line and fields, and the empty line. Refuses (and appends nothing) what would
+/// not be read back as the same message: a name that is no token, a value with a line break.
 [[nodiscard]] Status append_response_head(std::string& out, int status, const Fields& fields);
 [[nodiscard]] Status append_request_head(std::string& out, std::string_view method,
                                          std::string_view target, const Fields& fields);
+/// The same without the empty line: further fields may follow.
+[[nodiscard]] Status begin_response_head(std::string& out, int status, const Fields& fields);
+[[nodiscard]] Status begin_request_head(std::string& out, std::string_view method,
+                                        std::string_view target);
+[[nodiscard]] Status append_field_lines(std::string& out, const Fields& fields);
 /// One chunk of a chunked body; nothing for no bytes, as an empty chunk would be the end.
 void append_chunk(std::string& out, ByteView bytes);
 void append_last_chunk(std::string& out);

@@ -61,6 +61,8 @@ class RequestParser {
 
   /// Of the current message, from Event::head until the next message begins.
   [[nodiscard]] const RequestHead& head() const noexcept { return head_; }
+  /// The same, for whoever moves its parts out: nothing of them is needed any more.
+  [[nodiscard]] RequestHead& head() noexcept { return head_; }
   /// After Event::end.
   [[nodiscard]] const Fields& trailers() const noexcept { return trailers_; }
   /// True exactly when nothing of a message is pending: the connection may end here without loss.

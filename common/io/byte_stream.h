@@ -54,6 +54,10 @@ class ByteStream {
   /// end it has read. Completes with the failure, or cancelled.
   [[nodiscard]] virtual coro::Task<Error> failure(coro::CancelSource* cancel) = 0;
 
+  /// True while nothing waits to be read and the stream has neither ended nor failed, as far as is
+  /// known without waiting: whether a connection that was left alone may be used again.
+  [[nodiscard]] virtual bool is_quiet() noexcept = 0;
+
   /// From now on bytes may be given to `sink` as they arrive, as long as none is waiting to be
   /// read. Null ends it.
   virtual void set_direct_sink(DirectSink*) noexcept {}

@@ -1,6 +1,9 @@
 #include "common/io/socket_stream.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace aquifer::io {
@@ -61,6 +64,12 @@ coro::Task<Error> SocketStream::failure(coro::CancelSource* cancel) {
   const Status hung_up = co_await wait;
   if (!hung_up) co_return hung_up.error();
   co_return Error(Errc::connection_reset, "connection reset");
+}
+
+bool SocketStream::is_quiet() noexcept {
+  std::uint8_t byte = 0;
+  const ssize_t peeked = ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return put_back_ == nullptr && peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 void SocketStream::abort() noexcept {

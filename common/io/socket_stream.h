@@ -20,6 +20,7 @@ class SocketStream final : public ByteStream, DirectSink {
   [[nodiscard]] Status shutdown_write() override;
   void abort() noexcept override;
   [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
+  [[nodiscard]] bool is_quiet() noexcept override;
   [[nodiscard]] DirectSink* as_sink() noexcept override { return this; }
   std::size_t deliver(ByteView bytes) noexcept override;
 

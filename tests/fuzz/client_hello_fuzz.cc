@@ -1,13 +1,13 @@
 // Bytes as the start of a connection: looking for a server name ends with an answer within its
 // limits, and that answer does not depend on how the bytes arrived.
 #include "common/base/assert.h"
-#include "ztunnel/client_hello.h"
+#include "common/tls/client_hello.h"
 
 #include <cstddef>
 #include <cstdint>
 
 using namespace aquifer;
-using ztunnel::ClientHelloAnswer;
+using tls::ClientHelloAnswer;
 using Kind = ClientHelloAnswer::Kind;
 
 namespace {
@@ -21,19 +21,19 @@ void check(const ClientHelloAnswer& answer, std::size_t size) {
   }
   if (answer.kind != Kind::need_more) return;
   AQUIFER_ASSERT(answer.bytes_needed > size);
-  AQUIFER_ASSERT(answer.bytes_needed <= ztunnel::kSniffedBytesMax);
+  AQUIFER_ASSERT(answer.bytes_needed <= tls::kSniffedBytesMax);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView bytes(data, size);
-  const ClientHelloAnswer whole = ztunnel::look_for_server_name(bytes);
+  const ClientHelloAnswer whole = tls::look_for_server_name(bytes);
   check(whole, size);
   // In the steps that the answers themselves ask for: the first answer is the whole's.
   std::size_t at = 0;
   for (;;) {
-    const ClientHelloAnswer step = ztunnel::look_for_server_name(bytes.first(at));
+    const ClientHelloAnswer step = tls::look_for_server_name(bytes.first(at));
     check(step, at);
     if (step.kind != Kind::need_more) {
       AQUIFER_ASSERT(step.kind == whole.kind && step.name == whole.name);

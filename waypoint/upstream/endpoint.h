@@ -15,6 +15,7 @@
 namespace aquifer::waypoint {
 
 class Cluster;
+struct EndpointConnections;
 
 /// How a request to an endpoint ended, for balancers and outlier detection.
 enum class Outcome : std::uint8_t {
@@ -42,6 +43,8 @@ struct Endpoint {
   MonoTime latency_told{};
   /// When it became part of the cluster: slow start.
   MonoTime since{};
+  /// This loop's open connections to it (pool.h); null before the first.
+  std::shared_ptr<EndpointConnections> connections;
 };
 
 using EndpointPtr = std::shared_ptr<Endpoint>;

@@ -2,8 +2,8 @@
 #include "ztunnel/sniff.h"
 
 #include "tests/unit/common/io/io_fixture.h"
-#include "tests/unit/ztunnel/client_hello_samples.h"
-#include "ztunnel/client_hello.h"
+#include "tests/unit/common/tls/client_hello_samples.h"
+#include "common/tls/client_hello.h"
 
 #include <chrono>
 #include <string>
@@ -60,7 +60,7 @@ coro::Task<Bytes> read_on(io::SocketStream& stream, std::size_t count) {
 
 coro::Task<void> in_pieces_of(io::Loop& loop, std::size_t piece) {
   Ends ends(loop);
-  Bytes bytes = from_hex(test::kGo);
+  Bytes bytes = from_hex(tls::test::kGo);
   const std::size_t size = bytes.size();
   coro::Scope scope;
   scope.spawn(send_in_pieces(ends, bytes, piece));
@@ -78,7 +78,7 @@ ON_BOTH_BACKENDS("a hello is found whole or in pieces, and the next reader misse
 
 coro::Task<void> with_more_behind_it(io::Loop& loop) {
   Ends ends(loop);
-  Bytes bytes = from_hex(test::kOpenssl);
+  Bytes bytes = from_hex(tls::test::kOpenssl);
   bytes.resize(bytes.size() + 60'000, 0x17);
   ends.send(bytes);
   const SniffedName name = co_await sniff_server_name(ends.client, loop.after(10s), nullptr);

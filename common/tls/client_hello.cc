@@ -1,11 +1,11 @@
 // The server name in a TLS ClientHello: records -> message -> extensions -> name.
-#include "ztunnel/client_hello.h"
+#include "common/tls/client_hello.h"
 
 #include <algorithm>
 #include <optional>
 #include <vector>
 
-namespace aquifer::ztunnel {
+namespace aquifer::tls {
 namespace {
 
 using Kind = ClientHelloAnswer::Kind;
@@ -180,4 +180,4 @@ ClientHelloAnswer look_for_server_name(ByteView bytes) {
   }
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::tls

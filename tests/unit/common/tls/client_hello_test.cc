@@ -1,7 +1,7 @@
 // The server name in what TLS clients send first, whole and in pieces, and in what is no TLS.
-#include "ztunnel/client_hello.h"
+#include "common/tls/client_hello.h"
 
-#include "tests/unit/ztunnel/client_hello_samples.h"
+#include "tests/unit/common/tls/client_hello_samples.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace aquifer::ztunnel {
+namespace aquifer::tls {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -202,4 +202,4 @@ TEST_CASE("a hello cut into absurdly many records is refused before it is read")
 }
 
 }  // namespace
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::tls

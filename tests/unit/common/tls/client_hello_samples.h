@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace aquifer::ztunnel::test {
+namespace aquifer::tls::test {
 
 /// openssl s_client -servername www.example.com (3.0)
 inline constexpr std::string_view kOpenssl =
@@ -99,4 +99,4 @@ inline constexpr std::string_view kCurl =
     "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     "0000000000000000000000";
 
-}  // namespace aquifer::ztunnel::test
+}  // namespace aquifer::tls::test

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-namespace aquifer::ztunnel {
+namespace aquifer::tls {
 
 /// A ClientHello longer than one record's worth is nobody's: post-quantum key shares make it 2 KiB.
 inline constexpr std::size_t kClientHelloBytesMax = 16 * 1024;
@@ -38,4 +38,4 @@ struct ClientHelloAnswer {
 /// `bytes` are all that came so far, from the connection's first.
 [[nodiscard]] ClientHelloAnswer look_for_server_name(ByteView bytes);
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::tls

@@ -1,0 +1,94 @@
+#include "waypoint/connection.h"
+
+#include "common/base/log.h"
+#include "common/http1/server_connection.h"
+#include "common/http2/server_connection.h"
+#include "common/io/expiry.h"
+#include "waypoint/placement.h"
+#include "waypoint/tcp_connection.h"
+#include "waypoint/worker.h"
+
+#include <utility>
+
+namespace aquifer::waypoint {
+namespace {
+
+constexpr std::size_t kFirstReadBytes = 64 * 1024;
+
+}  // namespace
+
+coro::Task<void> Connection::run(l7::ChainPtr chain, coro::CancelSource* cancel) {
+  l7::Protocol protocol = chain->protocol;
+  if (protocol == l7::Protocol::detect || protocol == l7::Protocol::tls) {
+    auto spoken = co_await detect(cancel);
+    if (!spoken) co_return;  // gone before it said anything
+    if (protocol == l7::Protocol::detect) {
+      if (*spoken == Spoken::http1) protocol = l7::Protocol::http1;
+      if (*spoken == Spoken::http2) protocol = l7::Protocol::http2;
+    }
+  }
+  switch (protocol) {
+    case l7::Protocol::http1: co_await serve_http1(cancel); break;
+    case l7::Protocol::http2: co_await serve_http2(cancel); break;
+    case l7::Protocol::detect:
+    case l7::Protocol::tcp:
+    case l7::Protocol::tls: {
+      TcpConnection tcp(worker_, downstream_, stream_);
+      co_await tcp.run(std::move(chain), std::move(first_), cancel);
+      break;
+    }
+  }
+}
+
+// Silence counts as an answer: a server that speaks first must not wait for a client that waits for
+// it.
+coro::Task<Result<Spoken>> Connection::detect(coro::CancelSource* cancel) {
+  const Deadline deadline = worker_.loop.after(worker_.node.settings.detection_timeout);
+  for (;;) {
+    const Spoken spoken = what_is_spoken(first_.view());
+    if (spoken != Spoken::need_more) co_return spoken;
+    auto more = co_await io::read_before(worker_.loop, stream_, kFirstReadBytes, deadline, cancel);
+    if (!more && more.error().code == Errc::timed_out) co_return Spoken::other;
+    if (!more) co_return std::unexpected(more.error());
+    if (more->empty()) co_return Spoken::other;
+    if (first_.empty()) {
+      first_ = std::move(*more);
+      continue;
+    }
+    io::Buffer joined = io::Buffer::allocate(first_.size() + more->size());
+    std::ranges::copy(first_.view(), joined.tail().begin());
+    joined.grow(first_.size());
+    std::ranges::copy(more->view(), joined.tail().begin());
+    joined.grow(more->size());
+    first_ = std::move(joined);
+  }
+}
+
+coro::Task<void> Connection::serve_http1(coro::CancelSource* cancel) {
+  // A port that is said to be HTTP/1.1 takes HTTP/2 with prior knowledge, too: its preface is no
+  // request that HTTP/1.1 knows.
+  http1::ServerConnection connection(worker_.loop, stream_, std::move(first_));
+  for (;;) {
+    if (worker_.draining) connection.drain();
+    auto request = co_await connection.next(cancel);
+    if (!request) {
+      connection.refuse(request.error());
+      co_return;
+    }
+    if (*request == nullptr) co_return;
+    co_await serve_request(worker_, downstream_, std::move(*request), cancel);
+    const bool another = co_await connection.finish_request(cancel);
+    if (!another) co_return;
+  }
+}
+
+coro::Task<void> Connection::serve_http2(coro::CancelSource* cancel) {
+  auto serve = [this, cancel](std::unique_ptr<http::ServerStream> stream) {
+    return serve_request(worker_, downstream_, std::move(stream), cancel);
+  };
+  http2::ServerConnection connection(worker_.loop, stream_, serve);
+  DrainHook drain(worker_.drains, connection);
+  co_await connection.run(std::move(first_), cancel);
+}
+
+}  // namespace aquifer::waypoint

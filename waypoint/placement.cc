@@ -1,0 +1,56 @@
+#include "waypoint/placement.h"
+
+#include "waypoint/exchange.h"
+#include "waypoint/handoff.h"
+#include "waypoint/worker.h"
+
+#include <utility>
+
+namespace aquifer::waypoint {
+namespace {
+
+// A request that moves costs a few microseconds on both loops: it is only worth it when the other
+// has clearly less to do. One request after the other never moves.
+constexpr std::uint32_t kWorthMoving = 4;
+
+coro::Task<void> serve_here(Worker& worker, DownstreamPtr downstream,
+                            std::unique_ptr<http::ServerStream> stream,
+                            coro::CancelSource* cancel) {
+  Exchange exchange(worker, std::move(downstream), *stream);
+  co_await exchange.run(cancel);
+}
+
+}  // namespace
+
+Worker& choose_worker(Worker& worker) noexcept {
+  Worker* best = &worker;
+  std::uint32_t least = worker.exchanges.load(std::memory_order_relaxed);
+  if (least < kWorthMoving) return worker;
+  least -= kWorthMoving;
+  for (Worker* other : worker.node.workers) {
+    const std::uint32_t load = other->exchanges.load(std::memory_order_relaxed);
+    if (load >= least || other == &worker) continue;
+    best = other;
+    least = load;
+  }
+  return *best;
+}
+
+coro::Task<void> serve_request(Worker& worker, DownstreamPtr downstream,
+                               std::unique_ptr<http::ServerStream> stream,
+                               coro::CancelSource* cancel) {
+  Worker& serving = choose_worker(worker);
+  if (&serving == &worker) {
+    co_await serve_here(worker, std::move(downstream), std::move(stream), cancel);
+    co_return;
+  }
+  auto handoff = std::make_shared<Handoff>(worker.loop, serving.loop, std::move(stream->request()),
+                                           stream->ended());
+  serving.loop.post([&serving, downstream, handoff] {
+    serving.guests.spawn(serve_here(serving, downstream, serving_side(handoff),
+                                    &serving.guests.cancel_source()));
+  });
+  co_await relay(std::move(handoff), *stream, cancel);
+}
+
+}  // namespace aquifer::waypoint

@@ -1,0 +1,38 @@
+// A connection that is not HTTP: passed through, to the endpoint that its chain says.
+#pragma once
+
+#include "common/coro/cancel.h"
+#include "common/coro/task.h"
+#include "common/io/byte_stream.h"
+#include "common/io/copy_counter.h"
+#include "config/model/l7/chain.h"
+#include "waypoint/downstream.h"
+
+#include <cstdint>
+#include <string>
+
+namespace aquifer::waypoint {
+
+struct Worker;
+
+class TcpConnection final : io::CopyCounter {
+ public:
+  TcpConnection(Worker& worker, DownstreamPtr downstream, io::ByteStream& client) noexcept
+      : worker_(worker), downstream_(std::move(downstream)), client_(client) {}
+
+  /// `first` was read from the client to look at.
+  [[nodiscard]] coro::Task<void> run(l7::ChainPtr chain, io::Buffer first,
+                                     coro::CancelSource* cancel);
+
+ private:
+  void from_client(std::uint64_t bytes) noexcept override { received_ += bytes; }
+  void to_client(std::uint64_t bytes) noexcept override { sent_ += bytes; }
+
+  Worker& worker_;
+  const DownstreamPtr downstream_;
+  io::ByteStream& client_;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
+};
+
+}  // namespace aquifer::waypoint
