@@ -1,12 +1,12 @@
 #include "ztunnel/inbound.h"
 
 #include "common/hbone/forwarded.h"
+#include "common/io/copy.h"
 #include "common/io/socket_stream.h"
 #include "common/telemetry/access_log.h"
 #include "common/tls/connect.h"
 #include "config/model/resolve.h"
 #include "ztunnel/connection.h"
-#include "ztunnel/copy.h"
 #include "ztunnel/early_denial.h"
 #include "ztunnel/error_text.h"
 #include "ztunnel/judge.h"
@@ -139,9 +139,9 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   }
 
   // After the 200: bytes, and how they ended.
-  Copy copy(*stream, **application, record);
+  io::Copy copy(*stream, **application, record);
   live.attach(copy);
-  const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
+  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
   live.finish(end, worker.loop.now());
 }
 
@@ -186,9 +186,9 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
                 error_text(application.error()));
     co_return;
   }
-  Copy copy(client, **application, record);
+  io::Copy copy(client, **application, record);
   live.attach(copy);
-  const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
+  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
   live.finish(end, worker.loop.now());
 }
 

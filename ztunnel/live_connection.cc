@@ -21,7 +21,7 @@ LiveConnection::~LiveConnection() {
   --list_.size_;
 }
 
-void LiveConnection::attach(Copy& copy) noexcept {
+void LiveConnection::attach(io::Copy& copy) noexcept {
   AQUIFER_ASSERT(copy_ == nullptr);
   copy_ = &copy;
   list_.flows_.opened(facts_);
@@ -42,10 +42,10 @@ void LiveConnection::cut(const char* reason, const Refusal& refusal) {
   if (copy_ != nullptr) copy_->cancel();
 }
 
-void LiveConnection::finish(CopyEnd end, MonoTime now) {
+void LiveConnection::finish(io::CopyEnd end, MonoTime now) {
   if (cut_reason_ != nullptr) {
     record_.fail(now, telemetry::ResponseFlag::deny, cut_reason_);
-  } else if (end != CopyEnd::cancelled) {
+  } else if (end != io::CopyEnd::cancelled) {
     record_.succeed(now);
   }
 }

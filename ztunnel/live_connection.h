@@ -4,9 +4,9 @@
 #pragma once
 
 #include "common/base/time.h"
+#include "common/io/copy.h"
 #include "common/telemetry/connection_record.h"
 #include "ztunnel/connection.h"
-#include "ztunnel/copy.h"
 #include "ztunnel/judge.h"
 #include "ztunnel/pod_flows.h"
 
@@ -53,12 +53,12 @@ class LiveConnection final : telemetry::EndObserver {
   /// It may not be served: told to the record, and remembered with all that is known of why.
   void refuse(MonoTime now, const Refusal& refusal);
   /// The bytes begin to flow. A connection that was cut before ends at once. `copy` outlives this.
-  void attach(Copy& copy) noexcept;
+  void attach(io::Copy& copy) noexcept;
   /// Ends it, soon; `reason` (a literal) is what its log line says, `refusal` who is to blame. The
   /// first reason counts.
   void cut(const char* reason, const Refusal& refusal);
   /// Tells the record how the connection ended.
-  void finish(CopyEnd end, MonoTime now);
+  void finish(io::CopyEnd end, MonoTime now);
 
   [[nodiscard]] const ConnectionFacts& facts() const noexcept { return facts_; }
   [[nodiscard]] const telemetry::ConnectionRecord& record() const noexcept { return record_; }
@@ -73,7 +73,7 @@ class LiveConnection final : telemetry::EndObserver {
   LiveConnections& list_;
   const ConnectionFacts& facts_;
   telemetry::ConnectionRecord& record_;
-  Copy* copy_ = nullptr;
+  io::Copy* copy_ = nullptr;
   const char* cut_reason_ = nullptr;
   std::unique_ptr<const Refusal> refusal_;
   bool ended_ = false;

@@ -1,8 +1,8 @@
 #include "ztunnel/outbound.h"
 
+#include "common/io/copy.h"
 #include "common/io/socket_stream.h"
 #include "ztunnel/connection.h"
-#include "ztunnel/copy.h"
 #include "ztunnel/destination_names.h"
 #include "ztunnel/early_denial.h"
 #include "ztunnel/judge.h"
@@ -57,9 +57,9 @@ coro::Task<void> Outbound::serve(Fd accepted) {
     live.refuse(worker.loop.now(), upstream.error());
     co_return;
   }
-  Copy copy(client, **upstream, record);
+  io::Copy copy(client, **upstream, record);
   live.attach(copy);
-  const CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
+  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
   live.finish(end, worker.loop.now());
 }
 

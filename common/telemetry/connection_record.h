@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/time.h"
+#include "common/io/copy_counter.h"
 #include "common/telemetry/access_log.h"
 #include "common/telemetry/traffic_metrics.h"
 
@@ -30,7 +31,7 @@ class EndObserver {
 /// Made when the destination is known; told how it ended by succeed() or fail(), once. One that is
 /// destroyed untold was cut by a drain and says so. Ends that are only rude (a reset, an unexpected
 /// end of stream while copying) succeed.
-class ConnectionRecord {
+class ConnectionRecord final : public io::CopyCounter {
  public:
   /// What the log says of a connection that was cut by a drain.
   static constexpr const char* kDrained = "connection closed due to connection drain";
@@ -45,12 +46,12 @@ class ConnectionRecord {
   ~ConnectionRecord();
 
   /// Bytes as they pass: the metrics grow during the connection.
-  void from_client(std::uint64_t bytes) noexcept {
+  void from_client(std::uint64_t bytes) noexcept override {
     from_client_ += bytes;
     if (pod_ != nullptr) (outbound() ? pod_->sent : pod_->received) += bytes;
     counters_.from_client(bytes);
   }
-  void to_client(std::uint64_t bytes) noexcept {
+  void to_client(std::uint64_t bytes) noexcept override {
     to_client_ += bytes;
     if (pod_ != nullptr) (outbound() ? pod_->received : pod_->sent) += bytes;
     counters_.to_client(bytes);

@@ -3,10 +3,10 @@
 // The limits are a fifth above what they were when they were written; raise one only knowingly.
 #include "common/coro/frame_pool.h"
 #include "common/hbone/tunnel.h"
+#include "common/io/copy.h"
 #include "common/io/socket_stream.h"
 #include "common/telemetry/connection_record.h"
 #include "tests/unit/common/io/io_fixture.h"
-#include "ztunnel/copy.h"
 
 namespace aquifer::ztunnel {
 namespace {
@@ -22,7 +22,7 @@ coro::Task<void> serve(io::Loop& loop, Fd near, Fd far, telemetry::TrafficMetric
   auto upstream = std::make_unique<io::SocketStream>(loop, std::move(far));
   telemetry::ConnectionRecord record(traffic, telemetry::TrafficLabels{},
                                      telemetry::ConnectionLog{}, loop.now());
-  Copy copy(client, *upstream, record);
+  io::Copy copy(client, *upstream, record);
   std::ignore = co_await copy.run(cancel);
 }
 
@@ -55,7 +55,7 @@ ON_BOTH_BACKENDS("an idle connection costs less than 3 KiB of frames, no buffer 
 
 // Per connection: two of the streams, a copy and a record, which is mostly views for the log.
 static_assert(sizeof(io::SocketStream) <= 112);             // 96
-static_assert(sizeof(Copy) <= 192);                         // 160
+static_assert(sizeof(io::Copy) <= 192);                     // 160
 static_assert(sizeof(telemetry::ConnectionRecord) <= 384);  // 320
 // Per stream of a tunnel: what its application sees, and what the session keeps of it.
 static_assert(sizeof(hbone::TunnelStream) <= 200);  // 168

@@ -6,11 +6,11 @@
 #include "common/coro/scope.h"
 #include "common/coro/task.h"
 #include "common/io/byte_stream.h"
-#include "common/telemetry/connection_record.h"
+#include "common/io/copy_counter.h"
 
 #include <cstdint>
 
-namespace aquifer::ztunnel {
+namespace aquifer::io {
 
 /// How a copy ended. A reset by an application is an end like another, not an error of ours.
 enum class CopyEnd : std::uint8_t {
@@ -21,10 +21,10 @@ enum class CopyEnd : std::uint8_t {
 
 class Copy {
  public:
-  /// `client` opened the connection. Bytes are counted in `record` as they go. All three outlive
+  /// `client` opened the connection. Bytes are counted by `counter` as they go. All three outlive
   /// the copy.
-  Copy(io::ByteStream& client, io::ByteStream& server, telemetry::ConnectionRecord& record) noexcept
-      : up_(client, server, Side::client, record), down_(server, client, Side::server, record) {}
+  Copy(ByteStream& client, ByteStream& server, CopyCounter& counter) noexcept
+      : up_(client, server, Side::client, counter), down_(server, client, Side::server, counter) {}
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
@@ -38,16 +38,16 @@ class Copy {
  private:
   enum class Side : std::uint8_t { client, server };
 
-  struct Direction final : io::DirectSink {
-    Direction(io::ByteStream& f, io::ByteStream& t, Side s, telemetry::ConnectionRecord& r) noexcept
-        : from(f), to(t), record(r), source(s) {}
+  struct Direction final : DirectSink {
+    Direction(ByteStream& f, ByteStream& t, Side s, CopyCounter& c) noexcept
+        : from(f), to(t), counter(c), source(s) {}
     std::size_t deliver(ByteView bytes) noexcept override;
     void count(std::size_t bytes) noexcept;
 
-    io::ByteStream& from;
-    io::ByteStream& to;
-    telemetry::ConnectionRecord& record;
-    io::DirectSink* sink = nullptr;
+    ByteStream& from;
+    ByteStream& to;
+    CopyCounter& counter;
+    DirectSink* sink = nullptr;
     Side source;
     bool ended = false;
   };
@@ -62,4 +62,4 @@ class Copy {
   coro::Scope scope_;
 };
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::io

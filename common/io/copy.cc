@@ -1,8 +1,8 @@
-#include "ztunnel/copy.h"
+#include "common/io/copy.h"
 
 #include "common/coro/cancel_link.h"
 
-namespace aquifer::ztunnel {
+namespace aquifer::io {
 std::size_t Copy::Direction::deliver(ByteView bytes) noexcept {
   const std::size_t taken = sink->deliver(bytes);
   count(taken);
@@ -11,9 +11,9 @@ std::size_t Copy::Direction::deliver(ByteView bytes) noexcept {
 
 void Copy::Direction::count(std::size_t bytes) noexcept {
   if (source == Side::client) {
-    record.from_client(bytes);
+    counter.from_client(bytes);
   } else {
-    record.to_client(bytes);
+    counter.to_client(bytes);
   }
 }
 
@@ -89,4 +89,4 @@ void Copy::fail() noexcept {
   scope_.cancel();
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::io

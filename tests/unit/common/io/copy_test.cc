@@ -1,46 +1,42 @@
 // Copies between two applications over real sockets: what passes, how ends pass, what is counted.
-#include "ztunnel/copy.h"
+#include "common/io/copy.h"
 
 #include "common/io/socket_stream.h"
-#include "common/telemetry/connection_record.h"
 #include "tests/unit/common/io/io_fixture.h"
 
-namespace aquifer::ztunnel {
+namespace aquifer::io {
 namespace {
 
-using io::Digest;
-using io::Epoll;
-using io::FdPair;
-using io::run_on;
-using io::Socket;
-using io::Uring;
+struct Counter final : CopyCounter {
+  void from_client(std::uint64_t bytes) noexcept override { up += bytes; }
+  void to_client(std::uint64_t bytes) noexcept override { down += bytes; }
+
+  std::uint64_t up = 0;
+  std::uint64_t down = 0;
+};
 
 /// A client and a server application, and the copy between them.
 class Proxied {
  public:
-  explicit Proxied(io::Loop& loop) : Proxied(loop, io::tcp_pair(), io::tcp_pair()) {}
+  explicit Proxied(Loop& loop) : Proxied(loop, tcp_pair(), tcp_pair()) {}
 
   coro::Task<void> run() {
-    io::SocketStream near(client.loop(), std::move(near_));
-    io::SocketStream far(client.loop(), std::move(far_));
-    Copy copy(near, far, record);
+    SocketStream near(client.loop(), std::move(near_));
+    SocketStream far(client.loop(), std::move(far_));
+    Copy copy(near, far, counter);
     end = co_await copy.run(cancel);
-    record.succeed(client.loop().now());
   }
 
   Socket client;
   Socket server;
   coro::CancelSource cancel;
-  telemetry::Registry registry;
-  telemetry::TrafficMetrics traffic{registry};
-  telemetry::ConnectionRecord record;
+  Counter counter;
   std::optional<CopyEnd> end;
 
  private:
-  Proxied(io::Loop& loop, FdPair left, FdPair right)
+  Proxied(Loop& loop, FdPair left, FdPair right)
       : client(loop, std::move(left.left)),
         server(loop, std::move(right.right)),
-        record(traffic, telemetry::TrafficLabels{}, telemetry::ConnectionLog{}, loop.now()),
         near_(std::move(left.right)),
         far_(std::move(right.left)) {}
   Fd near_;
@@ -49,20 +45,20 @@ class Proxied {
 
 coro::Task<void> send_random(Socket& socket, std::uint32_t seed, std::size_t total, Digest& sent) {
   std::vector<std::uint8_t> bytes(total);
-  io::ByteSource(seed).fill(bytes);
+  ByteSource(seed).fill(bytes);
   sent.add(bytes);
-  const Status status = co_await socket.send_all(bytes, socket.loop().after(io::kSoon));
+  const Status status = co_await socket.send_all(bytes, socket.loop().after(kSoon));
   REQUIRE(status.has_value());
   REQUIRE(socket.shutdown_write().has_value());
 }
 
 coro::Task<void> receive(Socket& socket, Digest& got) {
-  const auto all = co_await io::receive_all(socket);
+  const auto all = co_await receive_all(socket);
   REQUIRE(all.has_value());
   got = *all;
 }
 
-coro::Task<void> half_closes(io::Loop& loop, bool client_first) {
+coro::Task<void> half_closes(Loop& loop, bool client_first) {
   Proxied proxied(loop);
   coro::Scope scope;
   scope.spawn(proxied.run());
@@ -83,8 +79,8 @@ coro::Task<void> half_closes(io::Loop& loop, bool client_first) {
   co_await scope.join();
   CHECK(got == answered);
   CHECK(proxied.end == CopyEnd::complete);
-  CHECK(proxied.record.bytes_from_client() == (client_first ? 1000 : 2'000'000));
-  CHECK(proxied.record.bytes_to_client() == (client_first ? 2'000'000 : 1000));
+  CHECK(proxied.counter.up == (client_first ? 1000 : 2'000'000));
+  CHECK(proxied.counter.down == (client_first ? 2'000'000 : 1000));
 }
 
 ON_BOTH_BACKENDS(
@@ -93,7 +89,7 @@ ON_BOTH_BACKENDS(
   run_on<B>(half_closes, false);
 }
 
-coro::Task<void> at_once(io::Loop& loop) {
+coro::Task<void> at_once(Loop& loop) {
   Proxied proxied(loop);
   coro::Scope scope;
   Digest up;
@@ -116,12 +112,12 @@ ON_BOTH_BACKENDS("both directions carry everything at once, in order") {
 }
 
 coro::Task<void> check_reset(Socket& socket) {
-  const auto heard = co_await io::receive_all(socket);
+  const auto heard = co_await receive_all(socket);
   REQUIRE_FALSE(heard.has_value());
   CHECK(heard.error().code == Errc::connection_reset);
 }
 
-coro::Task<void> reset_passes(io::Loop& loop, bool by_client, bool after_half_close) {
+coro::Task<void> reset_passes(Loop& loop, bool by_client, bool after_half_close) {
   Proxied proxied(loop);
   coro::Scope scope;
   scope.spawn(proxied.run());
@@ -129,7 +125,7 @@ coro::Task<void> reset_passes(io::Loop& loop, bool by_client, bool after_half_cl
   Socket& told = by_client ? proxied.server : proxied.client;
   if (after_half_close) {
     REQUIRE(rude.shutdown_write().has_value());
-    const auto end = co_await told.recv(UINT32_MAX, loop.after(io::kSoon));
+    const auto end = co_await told.recv(UINT32_MAX, loop.after(kSoon));
     REQUIRE(end.has_value());
     REQUIRE(end->empty());
   }
@@ -159,12 +155,12 @@ ON_BOTH_BACKENDS("a side that ended its half and then resets is told to the othe
   run_on<B>(reset_passes, false, true);
 }
 
-coro::Task<void> cancelled(io::Loop& loop, bool before) {
+coro::Task<void> cancelled(Loop& loop, bool before) {
   Proxied proxied(loop);
   coro::Scope scope;
   if (before) proxied.cancel.cancel();
   scope.spawn(proxied.run());
-  co_await io::yield();
+  co_await yield();
   proxied.cancel.cancel();
   co_await scope.join();
   CHECK(proxied.end == CopyEnd::cancelled);
@@ -177,7 +173,7 @@ ON_BOTH_BACKENDS("a copy that is cancelled shows both applications a reset") {
   run_on<B>(cancelled, true);
 }
 
-coro::Task<void> stalled(io::Loop& loop) {
+coro::Task<void> stalled(Loop& loop) {
   Proxied proxied(loop);
   coro::Scope scope;
   Digest up;
@@ -190,7 +186,7 @@ coro::Task<void> stalled(io::Loop& loop) {
   scope.spawn(send_random(proxied.server, 6, 100'000, down));
   co_await receive(proxied.client, heard);
   CHECK(heard == down);
-  CHECK(proxied.record.bytes_from_client() < 40'000'000);
+  CHECK(proxied.counter.up < 40'000'000);
   co_await receive(proxied.server, got);
   co_await scope.join();
   CHECK(got == up);
@@ -202,4 +198,4 @@ ON_BOTH_BACKENDS("a side that does not read holds up its own direction only, and
 }
 
 }  // namespace
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::io
