@@ -139,6 +139,11 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::egress_policies, "EgressPolicy");
   refuse_duplicates(assembly, &FileObjects::service_entries, "ServiceEntry");
   refuse_duplicates(assembly, &FileObjects::workload_entries, "WorkloadEntry");
+  refuse_duplicates(assembly, &FileObjects::http_routes, "HTTPRoute");
+  refuse_duplicates(assembly, &FileObjects::grpc_routes, "GRPCRoute");
+  refuse_duplicates(assembly, &FileObjects::tls_routes, "TLSRoute");
+  refuse_duplicates(assembly, &FileObjects::tcp_routes, "TCPRoute");
+  refuse_duplicates(assembly, &FileObjects::reference_grants, "ReferenceGrant");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};
@@ -154,6 +159,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   add_services(assembly, index);
   add_service_entries(assembly, index);
   settle_services(assembly);
+  add_routing(assembly);
   add_network_policies(assembly);
   add_egress_policies(assembly);
   if (findings != nullptr && !report.has_errors()) *findings = lint(assembly);

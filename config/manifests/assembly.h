@@ -74,5 +74,7 @@ void add_services(Assembly& assembly, const SelectedWorkloads& index);
 void add_service_entries(Assembly& assembly, const SelectedWorkloads& index);
 /// Last: moves what counts of `services` into the state.
 void settle_services(Assembly& assembly);
+/// After settle_services().
+void add_routing(Assembly& assembly);
 
 }  // namespace aquifer::manifests

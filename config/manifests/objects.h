@@ -7,6 +7,7 @@
 #include "config/manifests/fields.h"
 #include "config/manifests/network_objects.h"
 #include "config/manifests/object_meta.h"
+#include "config/manifests/route_objects.h"
 #include "config/manifests/service_entry_objects.h"
 #include "config/model/authorization_policy.h"
 #include "config/model/egress_policy.h"
@@ -176,6 +177,11 @@ struct FileObjects {
   std::vector<ServiceEntryObject> service_entries;
   std::vector<WorkloadEntryObject> workload_entries;
   std::vector<NodeObject> nodes;
+  std::vector<RouteObject> http_routes;
+  std::vector<RouteObject> grpc_routes;
+  std::vector<RouteObject> tls_routes;
+  std::vector<RouteObject> tcp_routes;
+  std::vector<ReferenceGrantObject> reference_grants;
   std::vector<OtherObject> others;
   /// Objects of every kind.
   std::size_t objects = 0;

@@ -107,6 +107,7 @@ void read_known(Fields& fields, const Header& header, const Origin& origin, File
   }
   if (header.kind == "NetworkPolicy") return read_network_policy(fields, std::move(meta), out);
   if (header.kind == "EgressPolicy") return read_egress_policy(fields, std::move(meta), out);
+  if (header.kind == "HTTPRoute") return read_http_route(fields, std::move(meta), out);
   return read_endpoint_slice(fields, std::move(meta), out);
 }
 

@@ -27,6 +27,7 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_peer_authentication(Fields& fields, Metadata meta, FileObjects& out);
 void read_network_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_egress_policy(Fields& fields, Metadata meta, FileObjects& out);
+void read_http_route(Fields& fields, Metadata meta, FileObjects& out);
 /// ConfigMaps other than istio-system/istio are left alone.
 void read_config_map(Fields& fields, Metadata meta, FileObjects& out);
 

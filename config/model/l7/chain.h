@@ -36,6 +36,8 @@ struct TcpRoute {
   RouteOrigin origin;
   /// Server names that it is for, `*.example.com` for all below; empty: any, and what is no TLS.
   std::vector<std::string> server_names;
+  /// Namespace that the client's identity must be of; empty: any.
+  std::string source_namespace;
   std::vector<WeightedCluster> clusters;
   friend bool operator==(const TcpRoute&, const TcpRoute&) = default;
 };
@@ -56,7 +58,10 @@ struct Chain {
 
 using ChainPtr = std::shared_ptr<const Chain>;
 
-/// The TCP route for a server name (empty: none was given); null when there is none.
-[[nodiscard]] const TcpRoute* tcp_route(const Chain& chain, std::string_view server_name) noexcept;
+/// The TCP route for a server name (empty: none was given) and a client of the namespace (empty:
+/// not known); null when there is none. Routes for the client's namespace alone go before others;
+/// then the most specific server name counts.
+[[nodiscard]] const TcpRoute* tcp_route(const Chain& chain, std::string_view server_name,
+                                        std::string_view client_ns = {}) noexcept;
 
 }  // namespace aquifer::l7

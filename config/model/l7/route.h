@@ -190,9 +190,11 @@ struct Persistence {
   enum class Type : std::uint8_t { cookie, header };
   Type type = Type::cookie;
   std::string name;
-  std::optional<std::chrono::seconds> absolute_timeout;  ///< none: a session's cookie
+  std::optional<std::chrono::seconds> absolute_timeout;
   std::optional<std::chrono::seconds> idle_timeout;
   std::string path;  ///< of the cookie
+  /// The cookie lives for absolute_timeout, and not only as long as the client's session.
+  bool permanent_cookie = false;
   friend bool operator==(const Persistence&, const Persistence&) = default;
 };
 

@@ -72,11 +72,16 @@ Protocol protocol_of(std::string_view app_protocol, std::string_view port_name) 
   return known != kProtocolWords.end() ? known->second : Protocol::detect;
 }
 
-const TcpRoute* tcp_route(const Chain& chain, std::string_view server_name) noexcept {
+const TcpRoute* tcp_route(const Chain& chain, std::string_view server_name,
+                          std::string_view client_ns) noexcept {
   // Gateway API: the most specific name wins, an exact one before any with a star.
   const TcpRoute* best = nullptr;
   std::size_t best_size = 0;
+  const bool own = !client_ns.empty() && std::ranges::any_of(chain.tcp_routes, [&](const auto& one) {
+    return one.source_namespace == client_ns;
+  });
   for (const TcpRoute& route : chain.tcp_routes) {
+    if (route.source_namespace != (own ? client_ns : std::string_view())) continue;
     if (route.server_names.empty()) {
       if (best == nullptr) best = &route;
       continue;

@@ -169,14 +169,16 @@ TEST_CASE("policies that are not enforced are said loudly, once for each kind") 
 
 TEST_CASE("kinds of the design that are not read yet and kinds of others are named once each") {
   const Loaded mesh = load_text(
-      "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}}\n---\n"
+      "{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: "
+      "r}}\n---\n"
       "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}}\n---\n"
       "{apiVersion: apps/v1, kind: Deployment, metadata: {name: e}}\n---\n"
       "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: s}}\n");
   CHECK_FALSE(mesh.broken);
   REQUIRE(mesh.diagnostics.size() == 3);
   CHECK(mentions(mesh,
-                 "HTTPRoute r: HTTPRoute is not supported by this version yet: it has no effect"));
+                 "BackendTLSPolicy r: BackendTLSPolicy is not supported by this version yet: it "
+                 "has no effect"));
   CHECK(mentions(mesh, "Deployment d: unknown kind Deployment of apps (and 1 more): ignored"));
   CHECK(mentions(mesh, "Service s: unknown kind Service of serving.knative.dev: ignored"));
   CHECK(mesh.state.services.empty());
