@@ -36,6 +36,12 @@ std::string workload_cluster_key(std::string_view uid, std::uint16_t port) {
   return key.append(uid).append(":").append(std::to_string(port));
 }
 
+std::string own_cluster(const Downstream& downstream) {
+  if (downstream.service == nullptr)
+    return workload_cluster_key(downstream.workload->uid, downstream.port);
+  return l7::cluster_key(downstream.service->ns, downstream.service->hostname, downstream.port);
+}
+
 l7::ChainPtr ChainCache::find(const model::SnapshotPtr& snapshot, const Downstream& downstream) {
   if (version_ != snapshot->version()) {
     by_key_.clear();

@@ -21,7 +21,8 @@ Spoken what_is_spoken(ByteView first) noexcept {
     return compared == kPreface.size() ? Spoken::http2 : Spoken::need_more;
   // METHOD SP TARGET: a method of capital letters, then what a target may begin with.
   const std::size_t space = text.substr(0, kDetectionBytesMax).find(' ');
-  const std::string_view method = text.substr(0, std::min({space, text.size(), kDetectionBytesMax}));
+  const std::string_view method =
+      text.substr(0, std::min({space, text.size(), kDetectionBytesMax}));
   const bool capitals = std::ranges::all_of(
       method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
   if (!capitals || method.empty()) return Spoken::other;

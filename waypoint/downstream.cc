@@ -22,8 +22,7 @@ std::expected<Meant, NotMeant> service_meant(const model::ServiceRecordPtr& reco
                                              std::string_view gateway, SocketAddress wanted) {
   const model::ServicePtr& service = record->service;
   if (!uses(*service, gateway) && !is_namespace_of(service->ns, gateway)) {
-    return std::unexpected(
-        NotMeant{.reason = service->hostname + " does not use this waypoint"});
+    return std::unexpected(NotMeant{.reason = service->hostname + " does not use this waypoint"});
   }
   if (service->find_port(wanted.port) == nullptr) {
     return std::unexpected(
@@ -42,7 +41,8 @@ std::expected<Meant, NotMeant> what_is_meant(const model::Snapshot& snapshot,
   if (!parsed) return std::unexpected(NotMeant{.status = 400, .reason = "malformed authority"});
   if (const auto* named = std::get_if<hbone::HostPort>(&*parsed)) {
     const auto& record = snapshot.service_by_hostname(named->host, client_ns);
-    if (record == nullptr) return std::unexpected(NotMeant{.reason = "unknown service " + named->host});
+    if (record == nullptr)
+      return std::unexpected(NotMeant{.reason = "unknown service " + named->host});
     SocketAddress wanted;
     if (!record->service->vips.empty()) wanted.ip = record->service->vips.front().ip;
     wanted.port = named->port;

@@ -223,14 +223,13 @@ coro::Task<void> Exchange::pass_answer() {
   change_headers(route_->response_headers, response_.fields);
   change_headers(choice_->response_headers, response_.fields);
   for (const HeaderField field : answer_fields_) response_.fields.set(field.name, field.value);
-  const bool switches = response_.status == 101 ||
-                        (request_.method == "CONNECT" && response_.status / 100 == 2);
+  const bool switches =
+      response_.status == 101 || (request_.method == "CONNECT" && response_.status / 100 == 2);
   const bool bodyless = !switches && (server.ended() || request_.method == "HEAD");
   const bool trailers_only = bodyless && grpc_;
   if (trailers_only) note_grpc_status(response_.fields);
-  const Status told = client_.respond(response_, bodyless && server.trailers().empty()
-                                                     ? http::End::yes
-                                                     : http::End::no);
+  const Status told = client_.respond(
+      response_, bodyless && server.trailers().empty() ? http::End::yes : http::End::no);
   responded_ = told.has_value();
   if (!told) {
     client_gone_ = told.error();

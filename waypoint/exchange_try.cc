@@ -63,7 +63,8 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
   tried_.push_back(lease_.endpoint().id);
   record_.upstream_host = lease_.endpoint().address;
   record_.upstream = lease_.endpoint().workload;
-  if (route_->persistence) remember_endpoint(*route_->persistence, lease_.endpoint(), answer_fields_);
+  if (route_->persistence)
+    remember_endpoint(*route_->persistence, lease_.endpoint(), answer_fields_);
 
   Deadline deadline = deadline_;
   for (const Duration limit : {policy.per_try_timeout, route_->timeouts.backend}) {
@@ -105,7 +106,8 @@ Exchange::Tried Exchange::failed(const Error& error, HeadSent head_sent) {
     finish_try(Outcome::cancelled, 0);
     const auto flag = client_gone_ ? Flag::downstream_termination : Flag::local_reset;
     tried.end.kind = TryEnd::Kind::overflow;
-    tried.failure = failure(503, flag, client_gone_ ? "downstream_remote_disconnect" : "local_reset");
+    tried.failure =
+        failure(503, flag, client_gone_ ? "downstream_remote_disconnect" : "local_reset");
     return tried;
   }
   if (error.code == Errc::limit) {
@@ -114,7 +116,8 @@ Exchange::Tried Exchange::failed(const Error& error, HeadSent head_sent) {
     tried.failure = failure(503, Flag::upstream_overflow, "overflow");
     return tried;
   }
-  if (error.code == Errc::timed_out && (head_sent == HeadSent::yes || deadline_.expired(worker_.loop.now()))) {
+  if (error.code == Errc::timed_out &&
+      (head_sent == HeadSent::yes || deadline_.expired(worker_.loop.now()))) {
     finish_try(Outcome::timed_out, 0);
     tried.end.kind = TryEnd::Kind::timed_out;
     const bool whole = deadline_.expired(worker_.loop.now());
@@ -218,7 +221,8 @@ void Exchange::start_mirrors() {
   mirrored_ = true;
   for (const l7::Mirror& mirror : route_->mirrors) {
     if (worker_.random() % l7::kWhole >= mirror.millionths) continue;
-    worker_.mirrors.send(snapshot_, mirror.cluster, request_, std::string(as_text(replay_.bytes())));
+    worker_.mirrors.send(snapshot_, mirror.cluster, request_,
+                         std::string(as_text(replay_.bytes())));
   }
 }
 

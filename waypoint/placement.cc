@@ -47,8 +47,8 @@ coro::Task<void> serve_request(Worker& worker, DownstreamPtr downstream,
   auto handoff = std::make_shared<Handoff>(worker.loop, serving.loop, std::move(stream->request()),
                                            stream->ended());
   serving.loop.post([&serving, downstream, handoff] {
-    serving.guests.spawn(serve_here(serving, downstream, serving_side(handoff),
-                                    &serving.guests.cancel_source()));
+    serving.guests.spawn(
+        serve_here(serving, downstream, serving_side(handoff), &serving.guests.cancel_source()));
   });
   co_await relay(std::move(handoff), *stream, cancel);
 }

@@ -34,13 +34,13 @@ struct Settings {
   Duration detection_timeout = std::chrono::seconds(1);
   std::chrono::seconds secret_ttl{86400};  ///< SECRET_TTL
   tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;
-  bool ipv6 = true;                  ///< IPV6_ENABLED
+  bool ipv6 = true;  ///< IPV6_ENABLED
   std::uint16_t tunnel_port = 15008;
   std::uint16_t admin_port = 15000;
   std::uint16_t stats_port = 15020;
   std::uint16_t readiness_port = 15021;
-  std::string version_tag;  ///< ISTIO_META_ISTIO_VERSION
-  log::LogOptions log;      ///< RUST_LOG, LOG_FORMAT
+  std::string version_tag;             ///< ISTIO_META_ISTIO_VERSION
+  log::LogOptions log;                 ///< RUST_LOG, LOG_FORMAT
   telemetry::AccessFilter access_log;  ///< AQUIFER_ACCESS_LOG
 };
 

@@ -7,9 +7,11 @@
 #include "common/io/copy_counter.h"
 #include "config/model/l7/chain.h"
 #include "waypoint/downstream.h"
+#include "waypoint/request_record.h"
+#include "waypoint/upstream/cluster.h"
 
 #include <cstdint>
-#include <string>
+#include <memory>
 
 namespace aquifer::waypoint {
 
@@ -25,6 +27,10 @@ class TcpConnection final : io::CopyCounter {
                                      coro::CancelSource* cancel);
 
  private:
+  /// Null when nobody answers; `record` says why.
+  [[nodiscard]] coro::Task<std::unique_ptr<io::ByteStream>> connect(Cluster& cluster, Lease& lease,
+                                                                    RequestRecord& record,
+                                                                    coro::CancelSource* cancel);
   void from_client(std::uint64_t bytes) noexcept override { received_ += bytes; }
   void to_client(std::uint64_t bytes) noexcept override { sent_ += bytes; }
 

@@ -7,6 +7,9 @@
 #include "common/io/loop.h"
 #include "config/ca/loop_certs.h"
 #include "config/model/snapshot.h"
+#include "waypoint/chain_cache.h"
+#include "waypoint/drain_hook.h"
+#include "waypoint/filters/mirror.h"
 #include "waypoint/live_requests.h"
 #include "waypoint/settings.h"
 #include "waypoint/upstream/cluster.h"
@@ -38,6 +41,8 @@ struct Node {
   const Settings& settings;
   Circuits& circuits;
   RequestMetrics& metrics;
+  /// Where this waypoint is; known before the first connection is accepted.
+  Standpoint standpoint;
   /// All loops, filled before the first connection is accepted and not changed after.
   std::vector<Worker*> workers;
 };
@@ -60,7 +65,13 @@ struct Worker {
   Clusters clusters;
   Connector connector;
   UpstreamPool upstreams;
+  ChainCache chains;
+  Mirrors mirrors;
   LiveRequests live;
+  /// Connections that want to hear of its end.
+  Drains drains;
+  /// Requests whose clients live on other loops.
+  coro::Scope guests;
   /// Exchanges under way on this loop, whoever's client it is: read by the other loops, too.
   std::atomic<std::uint32_t> exchanges{0};
   /// It ends: connections say so to their clients.

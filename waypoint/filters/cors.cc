@@ -63,12 +63,13 @@ std::optional<LocalReply> apply_cors(FilterContext& context, const l7::Cors& cor
   reply.details = "cors_preflight";
   add_origin(reply.fields, cors, *origin);
   if (!cors.methods.empty()) {
-    reply.fields.add("access-control-allow-methods", allowed(cors.methods, cors.credentials, method));
+    reply.fields.add("access-control-allow-methods",
+                     allowed(cors.methods, cors.credentials, method));
   }
   if (!cors.headers.empty()) {
-    reply.fields.add("access-control-allow-headers",
-                     allowed(cors.headers, cors.credentials,
-                             fields.find("access-control-request-headers")));
+    reply.fields.add(
+        "access-control-allow-headers",
+        allowed(cors.headers, cors.credentials, fields.find("access-control-request-headers")));
   }
   if (cors.max_age)
     reply.fields.add("access-control-max-age", std::to_string(cors.max_age->count()));

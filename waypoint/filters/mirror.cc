@@ -41,8 +41,8 @@ coro::Task<void> Mirrors::run(model::SnapshotPtr snapshot, std::string cluster_k
                         ? UpstreamPool::Wire::http2
                         : UpstreamPool::Wire::http1;
   const auto end = body.empty() ? http::End::yes : http::End::no;
-  auto upstream = co_await worker_.upstreams.open(*cluster, lease->pointer(), head, end, wire,
-                                                  expiry.source());
+  auto upstream =
+      co_await worker_.upstreams.open(*cluster, lease->pointer(), head, end, wire, expiry.source());
   if (!upstream) co_return;
   http::ClientStream& stream = upstream->stream();
   if (!body.empty()) {

@@ -1,8 +1,8 @@
 #include "waypoint/upstream/connector.h"
 
 #include "common/base/log.h"
-#include "common/hbone/forwarded.h"
 #include "common/hbone/baggage.h"
+#include "common/hbone/forwarded.h"
 #include "common/io/socket_stream.h"
 #include "common/tls/connect.h"
 #include "config/model/labels.h"
@@ -47,7 +47,8 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> Connector::connect(EndpointP
     co_return std::make_unique<io::SocketStream>(worker_.loop, std::move(fd));
   }
   if (workload.identity.empty())
-    co_return std::unexpected(Error(Errc::identity, ErrorSource::config, "endpoint without identity"));
+    co_return std::unexpected(
+        Error(Errc::identity, ErrorSource::config, "endpoint without identity"));
   const SelfPtr self = worker_.self;
   hbone::PoolKey key;
   key.source = self->identity;

@@ -79,7 +79,8 @@ coro::Task<Result<Upstream>> UpstreamPool::open_http1(Cluster& cluster, Endpoint
   while (!home->idle.empty()) {
     auto held = std::move(home->idle.back());
     home->idle.pop_back();
-    const bool usable = held->connection.reusable() && !too_old(home->limits, held->opened, loop_.now());
+    const bool usable =
+        held->connection.reusable() && !too_old(home->limits, held->opened, loop_.now());
     if (!usable) continue;
     auto stream = held->connection.open(head, end);
     if (!stream) continue;

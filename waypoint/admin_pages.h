@@ -1,0 +1,69 @@
+// The waypoint's three HTTP ports: admin (localhost:15000), metrics (15020), readiness (15021).
+// Control thread.
+#pragma once
+
+#include "common/admin/handlers.h"
+#include "common/admin/readiness.h"
+#include "common/admin/router.h"
+#include "common/admin/server.h"
+#include "config/ca/cert_manager.h"
+#include "config/manifests/mesh_watch.h"
+#include "waypoint/settings.h"
+#include "waypoint/worker_thread.h"
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace aquifer::waypoint {
+
+class AdminPages {
+ public:
+  struct Parts {
+    io::Loop& loop;
+    const Settings& settings;
+    telemetry::Registry& registry;
+    const manifests::MeshWatch& mesh;
+    const ca::CertManager& certs;
+    const std::vector<std::unique_ptr<WorkerThread>>& workers;
+    std::function<void()> quit;
+  };
+  explicit AdminPages(Parts parts);
+  AdminPages(const AdminPages&) = delete;
+  AdminPages& operator=(const AdminPages&) = delete;
+
+  /// Opens the ports: a sentence that names the one that cannot be had.
+  [[nodiscard]] std::expected<void, std::string> listen();
+  /// Runs until stop().
+  [[nodiscard]] coro::Task<void> serve();
+  [[nodiscard]] coro::Task<void> stop();
+
+  void set_started() { starting_.done(); }
+  /// Not ready while the mesh does not say who this waypoint is.
+  void set_known(bool known);
+  void set_draining() { draining_ = readiness_.pending("draining"); }
+
+ private:
+  [[nodiscard]] std::expected<void, std::string> open(const IpAddress& address, std::uint16_t port,
+                                                      const admin::Router& router);
+
+  Parts parts_;
+  admin::Readiness readiness_;
+  admin::Readiness::Task starting_;
+  admin::Readiness::Task identity_;
+  admin::Readiness::Task draining_;
+  admin::Router admin_routes_;
+  admin::Router metrics_routes_;
+  admin::Router readiness_routes_;
+  struct Port {
+    Fd listener;
+    const admin::Router* router;
+  };
+  std::vector<Port> ports_;  // opened, served from serve() on
+  std::vector<std::unique_ptr<admin::AdminServer>> servers_;
+  coro::Scope running_;
+};
+
+}  // namespace aquifer::waypoint

@@ -1,0 +1,105 @@
+#include "waypoint/tcp_connection.h"
+
+#include "common/io/copy.h"
+#include "common/io/expiry.h"
+#include "common/tls/client_hello.h"
+#include "waypoint/error_words.h"
+#include "waypoint/exchange.h"
+#include "waypoint/request_metrics.h"
+#include "waypoint/worker.h"
+
+#include <utility>
+
+namespace aquifer::waypoint {
+namespace {
+
+// Endpoints that one connection tries, as ztunnel's.
+constexpr std::uint32_t kTriesMax = 3;
+
+}  // namespace
+
+coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
+                                    coro::CancelSource* cancel) {
+  const model::SnapshotPtr snapshot = worker_.snapshot;
+  RequestRecord record;
+  record.started_at = std::chrono::system_clock::now();
+  record.started = worker_.loop.now();
+  record.downstream = downstream_;
+
+  const auto hello = tls::look_for_server_name(first.view());
+  const l7::TcpRoute* route = l7::tcp_route(*chain, hello.name);
+  std::string key;
+  if (route != nullptr) {
+    const l7::WeightedCluster* choice = pick_weighted(route->clusters, worker_.random());
+    if (choice != nullptr) key = choice->cluster;
+  } else if (chain->tcp_routes.empty()) {
+    key = own_cluster(*downstream_);
+  }
+  const auto cluster =
+      key.empty() ? nullptr : worker_.clusters.find(snapshot, key, worker_.loop.now());
+  if (cluster == nullptr) {
+    record.flags.set(route == nullptr ? Flag::no_route : Flag::no_cluster);
+    client_.abort();
+    worker_.node.metrics.finish_tcp(worker_, record);
+    co_return;
+  }
+  record.cluster = l7::display_name(cluster->config());
+  record.authority = hello.name;
+  Lease lease;
+  auto server = co_await connect(*cluster, lease, record, cancel);
+  if (server == nullptr) {
+    client_.abort();
+    worker_.node.metrics.finish_tcp(worker_, record);
+    co_return;
+  }
+  if (!first.empty()) {
+    received_ += first.size();
+    const auto room = co_await server->writable(cancel);
+    if (!room || !server->write(std::move(first))) {
+      client_.abort();
+      server->abort();
+      record.flags.set(Flag::upstream_connection_termination);
+      worker_.node.metrics.finish_tcp(worker_, record);
+      co_return;
+    }
+  }
+  io::Copy copy(client_, *server, *this);
+  std::ignore = co_await copy.run(*cancel);
+  lease.done(worker_.loop.now(), Outcome::answered, 200);
+  record.bytes_received = received_;
+  record.bytes_sent = sent_;
+  worker_.node.metrics.finish_tcp(worker_, record);
+}
+
+coro::Task<std::unique_ptr<io::ByteStream>> TcpConnection::connect(Cluster& cluster, Lease& lease,
+                                                                   RequestRecord& record,
+                                                                   coro::CancelSource* cancel) {
+  std::vector<model::EndpointId> tried;
+  for (record.tries = 1; record.tries <= kTriesMax; ++record.tries) {
+    PickRequest pick;
+    pick.now = worker_.loop.now();
+    pick.random = worker_.random();
+    pick.tried = tried;
+    auto picked = cluster.pick(pick);
+    if (!picked) {
+      record.flags.set(Flag::no_healthy_upstream);
+      co_return nullptr;
+    }
+    lease = std::move(*picked);
+    tried.push_back(lease.endpoint().id);
+    record.upstream_host = lease.endpoint().address;
+    record.upstream = lease.endpoint().workload;
+    const Deadline deadline = worker_.loop.after(cluster.config().limits.connect_timeout);
+    std::string service = cluster.config().hostname;
+    auto stream =
+        co_await worker_.connector.connect(lease.pointer(), std::move(service), deadline, cancel);
+    if (stream) co_return std::move(*stream);
+    record.upstream_failure = words_of(stream.error());
+    lease.done(worker_.loop.now(), Outcome::connect_failed);
+    if (stream.error().code == Errc::cancelled) co_return nullptr;
+  }
+  record.flags.set(Flag::upstream_connection_failure);
+  co_return nullptr;
+}
+
+}  // namespace aquifer::waypoint
