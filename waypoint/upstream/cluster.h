@@ -7,14 +7,18 @@
 #include "config/model/snapshot.h"
 #include "waypoint/upstream/circuit.h"
 #include "waypoint/upstream/endpoint.h"
+#include "waypoint/upstream/standpoint.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace aquifer::waypoint {
@@ -23,7 +27,7 @@ namespace aquifer::waypoint {
 struct PickRequest {
   MonoTime now{};
   std::uint64_t random = 0;
-  /// Of the request, for consistent hashing (l7::HashSource); none: random.
+  /// Of the request, for consistent hashing (request_hash.h); none: random.
   std::optional<std::uint64_t> hash;
   /// Endpoints that this request tried in vain: chosen again only if nothing else is there.
   std::span<const model::EndpointId> tried;
@@ -31,53 +35,59 @@ struct PickRequest {
   model::EndpointId preferred = 0;
 };
 
-/// Where this waypoint is: locality-aware balancing compares endpoints with it.
-struct Standpoint {
-  std::string network;
-  model::Locality locality;
-  std::string node;
-};
-
-class Balancer;
-class OutlierDetector;
+class Spread;
 
 /// One loop. Made by Clusters, always in a shared_ptr: a lease keeps it alive.
 class Cluster : public std::enable_shared_from_this<Cluster> {
  public:
-  Cluster(l7::ClusterPtr config, std::shared_ptr<CircuitCounters> circuit,
-          const Standpoint& standpoint);
+  Cluster(l7::ClusterPtr config, std::shared_ptr<CircuitCounters> circuit, Standpoint standpoint);
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  /// Takes over what changed: endpoints that stay keep what is known of them.
+  /// Takes over what changed: endpoints that stay keep what is known of them. Costs a look at each
+  /// endpoint of the service when nothing did.
   void update(const model::Snapshot& snapshot, l7::ClusterPtr config, MonoTime now);
 
   /// Chooses an endpoint. Errors: not_found (flag UH: none is there, or none is healthy).
   [[nodiscard]] Result<Lease> pick(const PickRequest& request);
 
   [[nodiscard]] const l7::Cluster& config() const noexcept { return *config_; }
+  [[nodiscard]] const l7::ClusterPtr& config_pointer() const noexcept { return config_; }
   [[nodiscard]] const std::shared_ptr<CircuitCounters>& circuit() const noexcept {
     return circuit_;
   }
+  /// The service as of the last update; null when there was none.
+  [[nodiscard]] const model::ServicePtr& service() const noexcept { return service_; }
+  /// All that serve the port, sorted by uid, also those that are not ready.
   [[nodiscard]] std::span<const EndpointPtr> endpoints() const noexcept { return endpoints_; }
   /// Is it left out by outlier detection now? For pages.
   [[nodiscard]] bool is_ejected(const Endpoint& endpoint, MonoTime now) const noexcept;
+  /// Who a session belongs to (session.h); 0: nobody that is here.
+  [[nodiscard]] model::EndpointId find_stable(std::uint64_t stable_id) const;
 
  private:
   friend class Lease;
-  void finished(Endpoint& endpoint, MonoTime began, MonoTime now, Outcome outcome, int status);
+  void finished(Endpoint& endpoint, Duration latency, MonoTime now, Outcome outcome, int status);
+  void follow_records();
+  void refresh(MonoTime now, std::uint64_t random);
+  [[nodiscard]] Endpoint* find_preferred(const PickRequest& request) const;
+  [[nodiscard]] std::size_t ready_count() const noexcept;
 
   l7::ClusterPtr config_;
   std::shared_ptr<CircuitCounters> circuit_;
-  const Standpoint& standpoint_;
+  const Standpoint standpoint_;
+  model::ServicePtr service_;
   std::vector<EndpointPtr> endpoints_;
-  model::ServiceRecordPtr record_;
-  std::unique_ptr<Balancer> balancer_;
-  std::unique_ptr<OutlierDetector> outlier_;
+  std::unique_ptr<Spread> spread_;
+  bool updated_once_ = false;
+  // What the usable marks were made from: they hold until somebody else is left out or returns.
+  std::uint64_t seen_generation_ = 0;
+  MonoTime next_return_ = MonoTime::max();
 };
 
-/// The clusters of one loop, made when they are first asked for.
+/// The clusters of one loop, made when they are first asked for, each following the newest version
+/// of the mesh that somebody brought along. All snapshots are of one store: versions are compared.
 class Clusters {
  public:
   Clusters(Circuits& circuits, Standpoint standpoint)
@@ -85,8 +95,8 @@ class Clusters {
   Clusters(const Clusters&) = delete;
   Clusters& operator=(const Clusters&) = delete;
 
-  /// The cluster of this key as `snapshot` has it; null when neither a configuration nor a service
-  /// knows it. The pointer keeps it alive.
+  /// The cluster of this key as `snapshot` has it, or as a newer one that was seen already; null
+  /// when neither a configuration nor a service knows it. The pointer keeps it alive.
   [[nodiscard]] std::shared_ptr<Cluster> find(const model::SnapshotPtr& snapshot,
                                               std::string_view key, MonoTime now);
   /// Drops what no snapshot knows any more and nobody uses. Called now and then.

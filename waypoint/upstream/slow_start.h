@@ -1,0 +1,14 @@
+// How much of its share an endpoint gets while it is new: caches are cold and code is not compiled
+// yet. Pure.
+#pragma once
+
+#include "config/model/l7/cluster.h"
+#include "waypoint/upstream/endpoint.h"
+
+namespace aquifer::waypoint {
+
+/// In [0.1, 1]: (age / slow_start) ^ (1 / aggression), as Envoy's.
+[[nodiscard]] double warmth_of(const Endpoint& endpoint, const l7::Balancing& balancing,
+                               MonoTime now) noexcept;
+
+}  // namespace aquifer::waypoint
