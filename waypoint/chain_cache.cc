@@ -1,5 +1,7 @@
 #include "waypoint/chain_cache.h"
 
+#include "waypoint/upstream/workload_cluster.h"
+
 #include <memory>
 #include <utility>
 
@@ -30,11 +32,6 @@ l7::ChainPtr workload_chain(const model::Workload& workload, std::uint16_t port)
 }
 
 }  // namespace
-
-std::string workload_cluster_key(std::string_view uid, std::uint16_t port) {
-  std::string key = "workload:";
-  return key.append(uid).append(":").append(std::to_string(port));
-}
 
 std::string own_cluster(const Downstream& downstream) {
   if (downstream.service == nullptr)

@@ -23,8 +23,6 @@ class ChainCache {
   std::uint64_t version_ = 0;
 };
 
-/// The key of the cluster that is one workload's own port, where no service is meant.
-[[nodiscard]] std::string workload_cluster_key(std::string_view uid, std::uint16_t port);
 /// The key of the cluster that a connection means, if no route says otherwise.
 [[nodiscard]] std::string own_cluster(const Downstream& downstream);
 

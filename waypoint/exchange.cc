@@ -10,7 +10,6 @@
 #include "waypoint/filters/fault.h"
 #include "waypoint/filters/headers.h"
 #include "waypoint/filters/mirror.h"
-#include "waypoint/filters/persistence.h"
 #include "waypoint/request_id.h"
 #include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
@@ -222,7 +221,7 @@ coro::Task<void> Exchange::pass_answer() {
   record_.details = "via_upstream";
   change_headers(route_->response_headers, response_.fields);
   change_headers(choice_->response_headers, response_.fields);
-  for (const HeaderField field : answer_fields_) response_.fields.set(field.name, field.value);
+  for (const HeaderField field : answer_fields_) response_.fields.add(field.name, field.value);
   const bool switches =
       response_.status == 101 || (request_.method == "CONNECT" && response_.status / 100 == 2);
   const bool bodyless = !switches && (server.ended() || request_.method == "HEAD");

@@ -16,6 +16,7 @@
 #include "waypoint/retry.h"
 #include "waypoint/upstream/cluster.h"
 #include "waypoint/upstream/pool.h"
+#include "waypoint/upstream/session.h"
 
 #include <memory>
 #include <optional>
@@ -99,6 +100,7 @@ class Exchange {
   Deadline deadline_;  // of the whole request
 
   PickRequest pick_;
+  std::optional<Session> session_;
   HeaderFields answer_fields_;  // that whatever answer there is gets
   Replay replay_;
   std::unique_ptr<Uploading> uploading_;

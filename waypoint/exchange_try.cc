@@ -4,8 +4,7 @@
 #include "common/io/expiry.h"
 #include "waypoint/error_words.h"
 #include "waypoint/exchange.h"
-#include "waypoint/filters/persistence.h"
-#include "waypoint/upstream/hash.h"
+#include "waypoint/upstream/request_hash.h"
 #include "waypoint/worker.h"
 
 #include <algorithm>
@@ -21,6 +20,11 @@ LocalReply failure(int status, Flag flag, std::string details) {
   reply.details = std::move(details);
   reply.body = status == 504 ? "upstream request timeout" : "upstream connect error or disconnect";
   return reply;
+}
+
+WallSeconds wall_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
 }  // namespace
@@ -89,7 +93,13 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
     response_ = std::move(*head);
     break;
   }
+  lease_.answer_began(worker_.loop.now());
   record_.upstream_service_time = worker_.loop.now() - sent_at;
+  if (route_->persistence) {
+    const auto field = session_field(*route_->persistence, session_, lease_.endpoint().stable_id,
+                                     wall_seconds());
+    if (field) answer_fields_.set(field->name, field->value);
+  }
   Tried tried;
   tried.end.status = response_.status;
   if (grpc_ && upstream_.stream().ended()) {
@@ -160,11 +170,14 @@ void Exchange::prepare_pick() {
                              .destination = downstream_->wanted,
                              .identity = &downstream_->identity};
   if (!cluster_->config().balancing.hash.empty()) {
-    Hashed hashed = hash_of(cluster_->config().balancing.hash, view, worker_.random());
+    const RequestHash hashed =
+        hash_of(cluster_->config().balancing.hash, view, worker_.random());
     pick_.hash = hashed.hash;
     if (!hashed.set_cookie.empty()) answer_fields_.add("set-cookie", hashed.set_cookie);
   }
-  if (route_->persistence) pick_.preferred = remembered_endpoint(*route_->persistence, view);
+  if (!route_->persistence) return;
+  session_ = find_session(*route_->persistence, view, wall_seconds());
+  if (session_) pick_.preferred = cluster_->find_stable(session_->endpoint);
 }
 
 // --- the request's body

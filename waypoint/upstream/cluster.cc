@@ -4,6 +4,7 @@
 #include "waypoint/upstream/members.h"
 #include "waypoint/upstream/outlier.h"
 #include "waypoint/upstream/spread.h"
+#include "waypoint/upstream/workload_cluster.h"
 
 #include <algorithm>
 #include <chrono>
@@ -42,7 +43,9 @@ Cluster::Cluster(l7::ClusterPtr config, std::shared_ptr<CircuitCounters> circuit
 Cluster::~Cluster() = default;
 
 void Cluster::update(const model::Snapshot& snapshot, l7::ClusterPtr config, MonoTime now) {
-  const auto& record = snapshot.service_by_host(config->service_ns, config->hostname);
+  const auto record = is_workload_cluster(*config)
+                          ? std::make_shared<const model::ServiceRecord>(lone_record(*config))
+                          : snapshot.service_by_host(config->service_ns, config->hostname);
   model::ServicePtr service = record != nullptr ? record->service : nullptr;
   Members members = gather_members({.snapshot = snapshot,
                                     .record = record.get(),

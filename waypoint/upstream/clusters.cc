@@ -3,6 +3,7 @@
 #include "config/model/l7/routing_book.h"
 #include "waypoint/upstream/cluster.h"
 #include "waypoint/upstream/cluster_name.h"
+#include "waypoint/upstream/workload_cluster.h"
 
 namespace aquifer::waypoint {
 namespace {
@@ -12,6 +13,10 @@ namespace {
 l7::ClusterPtr config_of(const model::Snapshot& snapshot, std::string_view key,
                          const Cluster* current) {
   if (auto written = snapshot.books().routing->cluster(key)) return written;
+  if (auto lone = workload_cluster(key)) {
+    if (snapshot.workload_by_uid(lone->members->front()) == nullptr) return nullptr;
+    return current != nullptr ? current->config_pointer() : lone;
+  }
   const auto name = parse_cluster_key(key);
   // A subset is made by configuration alone.
   if (!name || !name->subset.empty()) return nullptr;
