@@ -4,14 +4,14 @@
 #pragma once
 
 #include "common/base/address.h"
-#include "common/base/claims.h"
 #include "common/base/header_fields.h"
 #include "common/base/spiffe.h"
 #include "common/http/message.h"
+#include "common/jwt/token.h"
 #include "config/model/l7/security_book.h"
 
 #include <chrono>
-#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +20,8 @@ namespace aquifer::waypoint {
 
 class TokenKeys;
 
-/// An answer that the proxy gives by itself.
-struct LocalReply {
+/// What the client is answered instead.
+struct Refusal {
   int status = 403;
   /// text/plain
   std::string body;
@@ -56,9 +56,9 @@ struct SecurityContext {
 
   // What was found, when the request may pass.
 
-  /// Of the token that was believed.
-  std::optional<Claim> claims;
-  /// ISSUER/SUBJECT of it; empty without a token.
+  /// The token that was believed; null without one.
+  std::shared_ptr<const jwt::Token> token;
+  /// ISSUER/SUBJECT of it, as Istio names whoever sent it; empty without one.
   std::string request_principal;
   /// Did an AUDIT policy match? NAMESPACE/NAME of the first; empty: none did.
   std::string audited_by;
@@ -68,7 +68,7 @@ struct SecurityContext {
 
 /// None: it may pass. `head.path` must be normalised already (l7/path.h). Takes out and puts in
 /// what RequestAuthentications say of header fields and parameters.
-[[nodiscard]] std::optional<LocalReply> secure(SecurityContext& context, http::RequestHead& head);
+[[nodiscard]] std::optional<Refusal> secure(SecurityContext& context, http::RequestHead& head);
 
 /// The same for a connection that is not HTTP. None: it may pass; else why not, for the log.
 [[nodiscard]] std::optional<std::string> secure_connection(SecurityContext& context);

@@ -78,45 +78,44 @@ MaybeKeys better(MaybeKeys a, MaybeKeys b) {
   return rank(*b) < rank(*a) ? b : a;
 }
 
-MaybeKeys keys_of(const Expression& expression) {
-  struct Visitor {
-    MaybeKeys operator()(const HeaderIs& want) const {
-      if (want.name == ":method") return exact(Value::method, want.text);
-      if (want.name != ":authority" || want.text.kind != TextPattern::Kind::exact) return {};
-      return one(Value::host, lower(want.text.text));
-    }
-    MaybeKeys operator()(const PathIs& want) const {
-      if (want.text.ignore_case) return {};
-      if (want.text.kind == TextPattern::Kind::exact) return one(Value::path, want.text.text);
-      if (want.text.kind == TextPattern::Kind::prefix) return prefix(want.text.text);
-      return {};
-    }
-    MaybeKeys operator()(const PathFits& want) const { return prefix(want.shape.prefix()); }
-    MaybeKeys operator()(const PortIs& want) const {
-      return one(Value::port, std::to_string(want.port));
-    }
-    MaybeKeys operator()(const PrincipalIs& want) const {
-      return exact(Value::principal, want.text);
-    }
-    MaybeKeys operator()(const NamespaceIs& want) const { return exact(Value::ns, want.text); }
-    MaybeKeys operator()(const AccountIs& want) const {
-      return one(Value::account, account_text(want.ns, want.name));
-    }
-    MaybeKeys operator()(const AllOf& all) const {
-      MaybeKeys best;
-      for (const Expression& part : all.parts) best = better(std::move(best), keys_of(part));
-      return best;
-    }
-    MaybeKeys operator()(const AnyOf& any) const { return keys_of_any(any.parts); }
-    // What must not be, and what is compared in another way.
-    MaybeKeys operator()(const auto&) const { return {}; }
+struct Finder {
+  MaybeKeys operator()(const HeaderIs& want) const {
+    if (want.name == ":method") return exact(Value::method, want.text);
+    if (want.name != ":authority" || want.text.kind != TextPattern::Kind::exact) return {};
+    return one(Value::host, lower(want.text.text));
+  }
+  MaybeKeys operator()(const PathIs& want) const {
+    if (want.text.ignore_case) return {};
+    if (want.text.kind == TextPattern::Kind::exact) return one(Value::path, want.text.text);
+    if (want.text.kind == TextPattern::Kind::prefix) return prefix(want.text.text);
+    return {};
+  }
+  MaybeKeys operator()(const PathFits& want) const { return prefix(want.shape.prefix()); }
+  MaybeKeys operator()(const PortIs& want) const {
+    return one(Value::port, std::to_string(want.port));
+  }
+  MaybeKeys operator()(const PrincipalIs& want) const { return exact(Value::principal, want.text); }
+  MaybeKeys operator()(const NamespaceIs& want) const { return exact(Value::ns, want.text); }
+  MaybeKeys operator()(const AccountIs& want) const {
+    return one(Value::account, account_text(want.ns, want.name));
+  }
+  MaybeKeys operator()(const AllOf& all) const {
+    MaybeKeys best;
+    for (const Expression& part : all.parts) best = better(std::move(best), keys_of(part));
+    return best;
+  }
+  MaybeKeys operator()(const AnyOf& any) const { return keys_of_any(any.parts); }
+  // What must not be, and what is compared in another way.
+  MaybeKeys operator()(const auto&) const { return {}; }
 
-    // Of "/" alone every path begins with.
-    static MaybeKeys prefix(std::string_view text) {
-      return text.size() < 2 ? MaybeKeys() : one(Value::path_prefix, text, text.size());
-    }
-  };
-  return std::visit(Visitor{}, expression.node);
+  // Of "/" alone every path begins with.
+  static MaybeKeys prefix(std::string_view text) {
+    return text.size() < 2 ? MaybeKeys() : one(Value::path_prefix, text, text.size());
+  }
+};
+
+MaybeKeys keys_of(const Expression& expression) {
+  return std::visit(Finder{}, expression.node);
 }
 
 }  // namespace
@@ -170,8 +169,7 @@ std::optional<RuleFiling::Hit> RuleFiling::find(const SecurityQuestion& question
     const SpiffeId& id = *question.identity;
     if (used(Value::principal)) look_up(Value::principal, id.principal());
     if (used(Value::ns)) look_up(Value::ns, id.ns());
-    if (used(Value::account))
-      look_up(Value::account, account_text(id.ns(), id.service_account()));
+    if (used(Value::account)) look_up(Value::account, account_text(id.ns(), id.service_account()));
   }
   if (question.request != nullptr) {
     const std::string_view path = question.request->path_only();

@@ -36,21 +36,26 @@ bool any_allow(const ConcernedTargets& targets, Enforcement enforcement) {
 SecurityVerdict enforced_verdict(const ConcernedTargets& targets,
                                  const SecurityQuestion& question) {
   SecurityVerdict verdict;
-  const auto decide = [&](RequestAction action, SecurityReason reason) {
-    const auto hit = first_match(targets, question, action, Enforcement::enforced);
+  const auto decide = [&](const SecurityQuestion& asked, RequestAction action,
+                          SecurityReason reason) {
+    const auto hit = first_match(targets, asked, action, Enforcement::enforced);
     if (!hit) return false;
     verdict.reason = reason;
     verdict.policy = hit->policy;
     verdict.rule = hit->rule->number;
     return true;
   };
-  if (decide(RequestAction::custom, SecurityReason::not_asked)) return verdict;
-  if (const auto hit = first_match(targets, question, RequestAction::audit, Enforcement::enforced)) {
+  // Istio asks providers before it looks at tokens.
+  SecurityQuestion without_token = question;
+  without_token.claims = nullptr;
+  if (decide(without_token, RequestAction::custom, SecurityReason::not_asked)) return verdict;
+  if (const auto hit =
+          first_match(targets, question, RequestAction::audit, Enforcement::enforced)) {
     verdict.audit = hit->policy;
   }
-  if (decide(RequestAction::deny, SecurityReason::denied)) return verdict;
+  if (decide(question, RequestAction::deny, SecurityReason::denied)) return verdict;
   if (!any_allow(targets, Enforcement::enforced)) return verdict;
-  if (decide(RequestAction::allow, SecurityReason::allowed)) return verdict;
+  if (decide(question, RequestAction::allow, SecurityReason::allowed)) return verdict;
   verdict.reason = SecurityReason::none_allowed;
   return verdict;
 }
@@ -69,8 +74,8 @@ void add_dry_run(const ConcernedTargets& targets, const SecurityQuestion& questi
   } else if (verdict.reason == SecurityReason::allowed || allow) {
     verdict.dry_run_allowed = true;
   } else {
-    verdict.dry_run_allowed = verdict.reason == SecurityReason::no_policies &&
-                              !any_allow(targets, Enforcement::dry_run);
+    verdict.dry_run_allowed =
+        verdict.reason == SecurityReason::no_policies && !any_allow(targets, Enforcement::dry_run);
   }
 }
 
@@ -84,9 +89,10 @@ std::string SecurityVerdict::refusal() const {
       return fmt::format("explicitly denied by: {}/{} rule {}", policy->ns, policy->name, rule);
     case SecurityReason::none_allowed: return "allow policies exist, but none allowed";
     case SecurityReason::not_asked:
-      return fmt::format("refused by: {}/{} rule {}, since the provider of a CUSTOM policy cannot "
-                         "be asked",
-                         policy->ns, policy->name, rule);
+      return fmt::format(
+          "refused by: {}/{} rule {}, since the provider of a CUSTOM policy cannot "
+          "be asked",
+          policy->ns, policy->name, rule);
   }
   return {};
 }
