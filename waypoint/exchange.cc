@@ -10,6 +10,7 @@
 #include "waypoint/filters/fault.h"
 #include "waypoint/filters/headers.h"
 #include "waypoint/filters/mirror.h"
+#include "waypoint/filters/security.h"
 #include "waypoint/request_id.h"
 #include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
@@ -48,6 +49,7 @@ Exchange::~Exchange() {
 coro::Task<void> Exchange::run(coro::CancelSource* cancel) {
   const coro::CancelLink link(*cancel, scope_);
   auto reply = read_request();
+  if (!reply) reply = check_policies();
   if (!reply) reply = choose_route();
   if (!reply) reply = co_await apply_filters();
   if (!reply) reply = take_action();
@@ -97,6 +99,27 @@ std::optional<LocalReply> Exchange::read_request() {
   // Only who proved an identity here may speak of one: a client's own words are taken out.
   request_.fields.remove("x-forwarded-client-cert");
   return std::nullopt;
+}
+
+std::optional<LocalReply> Exchange::check_policies() {
+  const l7::SecurityBook& book = *snapshot_->books().security;
+  if (book.empty()) return std::nullopt;
+  const SelfPtr self = worker_.self;
+  SecurityContext context{.book = book,
+                          .keys = worker_.token_keys,
+                          .gateway = self->gateway,
+                          .service = downstream_->service_key,
+                          .source = downstream_->source,
+                          .destination = downstream_->wanted,
+                          .identity = &downstream_->identity,
+                          .now = std::chrono::floor<std::chrono::seconds>(record_.started_at)};
+  auto refused = secure(context, request_);
+  if (!refused) return std::nullopt;
+  LocalReply reply = refusal(refused->status, refused->flags == "UAEX" ? Flag::unauthorized : Flag::none,
+                             std::move(refused->details), std::move(refused->body));
+  reply.fields = std::move(refused->fields);
+  record_.policy = std::move(refused->reason);
+  return reply;
 }
 
 std::optional<LocalReply> Exchange::choose_route() {

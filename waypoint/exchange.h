@@ -45,6 +45,7 @@ class Exchange {
  private:
   // The phases (exchange.cc). Each gives the answer that ends the request here, or nothing.
   [[nodiscard]] std::optional<LocalReply> read_request();
+  [[nodiscard]] std::optional<LocalReply> check_policies();
   [[nodiscard]] std::optional<LocalReply> choose_route();
   [[nodiscard]] coro::Task<std::optional<LocalReply>> apply_filters();
   [[nodiscard]] std::optional<LocalReply> take_action();

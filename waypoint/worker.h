@@ -10,6 +10,7 @@
 #include "waypoint/chain_cache.h"
 #include "waypoint/drain_hook.h"
 #include "waypoint/filters/mirror.h"
+#include "waypoint/filters/token_keys.h"
 #include "waypoint/live_requests.h"
 #include "waypoint/settings.h"
 #include "waypoint/upstream/cluster.h"
@@ -66,6 +67,7 @@ struct Worker {
   Connector connector;
   UpstreamPool upstreams;
   ChainCache chains;
+  TokenKeys token_keys;
   Mirrors mirrors;
   LiveRequests live;
   /// Connections that want to hear of its end.

@@ -245,6 +245,10 @@ class Lab:
         self._processes.append(process)
         return process
 
+    def adopt(self, process: Process) -> None:
+        """A program that somebody else started: it ends with the lab at the latest."""
+        self._processes.append(process)
+
     @contextmanager
     def capture(self, name: str = "wire") -> Iterator[Capture]:
         """Everything on the wire between the nodes while inside."""

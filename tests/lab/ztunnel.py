@@ -20,38 +20,24 @@ HTTP_TIMEOUT_S = 20.0
 OPERATIONS_METRIC = "aquifer_io_operations_total"
 
 
-def ztunnel_binary() -> Path:
-    """The program under test: AQUIFER_BUILD names the build directory."""
+def program(name: str) -> Path:
+    """A program under test, `ztunnel` or `waypoint`: AQUIFER_BUILD names the build directory."""
     root = Path(__file__).resolve().parents[2]
     build = Path(os.environ.get("AQUIFER_BUILD", "build/release"))
-    binary = (build if build.is_absolute() else root / build) / "ztunnel" / "ztunnel"
+    binary = (build if build.is_absolute() else root / build) / name / name
     if not binary.exists():
         raise LabError(f"{binary} does not exist: build it first, or name the build directory in AQUIFER_BUILD")
     return binary
 
 
-class Ztunnel(Process):
-    """One run of `ztunnel proxy` in a node's namespace."""
+def ztunnel_binary() -> Path:
+    return program("ztunnel")
 
-    def __init__(
-        self,
-        name: str,
-        node: str,
-        space: Namespace,
-        *,
-        mesh_dir: Path,
-        ca_dir: Path,
-        log_dir: Path,
-        backend: str | None,
-        env: Mapping[str, str] | None = None,
-    ) -> None:
-        self.node = node
-        self.backend = backend
-        self._space = space
-        io = {"AQUIFER_IO": backend} if backend else {}
-        command = [*space.enter_command(), str(ztunnel_binary()), "proxy"]
-        arguments = ["--mesh", str(mesh_dir), "--node", node, "--ca-dir", str(ca_dir)]
-        super().__init__(name, command + arguments, log_dir=log_dir, env={**io, **(env or {})})
+
+class Proxy(Process):
+    """A running proxy of ours, observed by its ports and its log."""
+
+    _space: Namespace
 
     def is_ready(self) -> bool:
         self.require_alive()
@@ -119,3 +105,27 @@ class Ztunnel(Process):
             raise LabError(f"{error}; lines since the mark:\n{seen or '(none)'}") from None
         assert found is not None
         return found
+
+
+class Ztunnel(Proxy):
+    """One run of `ztunnel proxy` in a node's namespace."""
+
+    def __init__(
+        self,
+        name: str,
+        node: str,
+        space: Namespace,
+        *,
+        mesh_dir: Path,
+        ca_dir: Path,
+        log_dir: Path,
+        backend: str | None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.node = node
+        self.backend = backend
+        self._space = space
+        io = {"AQUIFER_IO": backend} if backend else {}
+        command = [*space.enter_command(), str(ztunnel_binary()), "proxy"]
+        arguments = ["--mesh", str(mesh_dir), "--node", node, "--ca-dir", str(ca_dir)]
+        super().__init__(name, command + arguments, log_dir=log_dir, env={**io, **(env or {})})
