@@ -112,7 +112,12 @@ std::optional<LocalReply> Exchange::check_policies() {
                           .source = downstream_->source,
                           .destination = downstream_->wanted,
                           .identity = &downstream_->identity,
-                          .now = std::chrono::floor<std::chrono::seconds>(record_.started_at)};
+                          .server_name = {},
+                          .now = std::chrono::floor<std::chrono::seconds>(record_.started_at),
+                          .token = nullptr,
+                          .request_principal = {},
+                          .audited_by = {},
+                          .dry_run = {}};
   auto refused = secure(context, request_);
   if (!refused) return std::nullopt;
   LocalReply reply = refusal(refused->status, refused->flags == "UAEX" ? Flag::unauthorized : Flag::none,

@@ -60,15 +60,13 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
   pick_.tried = tried_;
   auto lease = cluster_->pick(pick_);
   if (!lease) {
-    co_return Tried{.end = {.kind = TryEnd::Kind::overflow},
+    co_return Tried{.end = {.kind = TryEnd::Kind::overflow, .status = 0, .grpc_status = {}},
                     .failure = failure(503, Flag::no_healthy_upstream, "no_healthy_upstream")};
   }
   lease_ = std::move(*lease);
   tried_.push_back(lease_.endpoint().id);
   record_.upstream_host = lease_.endpoint().address;
   record_.upstream = lease_.endpoint().workload;
-  if (route_->persistence)
-    remember_endpoint(*route_->persistence, lease_.endpoint(), answer_fields_);
 
   Deadline deadline = deadline_;
   for (const Duration limit : {policy.per_try_timeout, route_->timeouts.backend}) {

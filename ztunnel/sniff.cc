@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace aquifer::tls {
+namespace aquifer::ztunnel {
 namespace {
 
 using End = SniffedName::End;
@@ -55,4 +55,4 @@ coro::Task<SniffedName> sniff_server_name(io::SocketStream& client, Deadline dea
   co_return result;
 }
 
-}  // namespace aquifer::tls
+}  // namespace aquifer::ztunnel

@@ -74,10 +74,12 @@ std::string rewritten_path(const l7::PathRewrite& rewrite, const l7::PathMatch& 
 
 LocalReply redirect_reply(const l7::Redirect& redirect, const l7::PathMatch& match,
                           const http::RequestHead& request) {
-  const std::string_view old_scheme = request.scheme.empty() ? "http" : request.scheme;
-  const std::string_view scheme = redirect.scheme.empty() ? old_scheme : redirect.scheme;
-  const std::string_view host =
-      redirect.authority.empty() ? host_of(request.authority) : redirect.authority;
+  const std::string_view old_scheme =
+      request.scheme.empty() ? std::string_view("http") : std::string_view(request.scheme);
+  const std::string_view scheme =
+      redirect.scheme.empty() ? old_scheme : std::string_view(redirect.scheme);
+  const std::string_view host = redirect.authority.empty() ? host_of(request.authority)
+                                                           : std::string_view(redirect.authority);
   std::uint16_t port = redirect.port;
   if (port == 0) port = redirect.scheme.empty() ? port_of(request.authority) : usual_port(scheme);
   std::string location(scheme);

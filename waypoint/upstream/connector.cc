@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/hbone/baggage.h"
 #include "common/hbone/forwarded.h"
+#include "common/io/socket_options.h"
 #include "common/io/socket_stream.h"
 #include "common/tls/connect.h"
 #include "config/model/labels.h"
