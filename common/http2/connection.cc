@@ -1,0 +1,290 @@
+#include "common/http2/connection.h"
+
+#include "common/base/log.h"
+#include "common/http2/events.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace aquifer::http2 {
+namespace {
+
+// One large receive.
+constexpr std::size_t kReadBytes = std::size_t{128} * 1024;
+// What a peer still sends after our end is read and dropped for so long and so much: closing with
+// bytes unread would send a reset, which throws away at the peer why the connection ended.
+constexpr auto kFarewell = std::chrono::seconds(2);
+constexpr std::size_t kFarewellBytesMax = std::size_t{1} << 20;
+
+constexpr Error kEnded = Error(Errc::connection_reset, "the peer has ended the connection");
+constexpr Error kBroken = Error(Errc::protocol, "the connection broke a rule of HTTP/2");
+constexpr Error kDrained = Error(Errc::closed, "the connection was drained");
+constexpr Error kSilent = Error(Errc::timed_out, "the peer does not answer");
+
+std::uint32_t milliseconds(MonoTime time) noexcept {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
+  return static_cast<std::uint32_t>(since.count());
+}
+
+}  // namespace
+
+void Connection::SessionDeleter::operator()(nghttp2_session* session) const noexcept {
+  nghttp2_session_del(session);
+}
+
+Connection::Connection(io::Loop& loop, io::ByteStream& stream, Role role, const Options& options)
+    : loop_(loop),
+      options_(options),
+      role_(role),
+      stream_(stream),
+      reader_({options.head_bytes_max, options.head_fields_max}),
+      floods_(options.floods) {
+  session_.reset(Events::make_session(*this));
+}
+
+Connection::~Connection() {
+  AQUIFER_ASSERT(held_ == 0);
+}
+
+std::uint32_t Connection::peers_setting(int id) const noexcept {
+  return nghttp2_session_get_remote_settings(session_.get(), static_cast<nghttp2_settings_id>(id));
+}
+
+void Connection::StopReading::stop(CancelHook& hook) noexcept {
+  static_cast<StopReading&>(hook).connection.reading_.cancel();
+}
+
+coro::Task<void> Connection::live(io::Buffer first, coro::CancelSource* cancel) {
+  StopReading stop(*this);
+  if (cancel != nullptr) {
+    if (cancel->cancelled()) {
+      reading_.cancel();
+    } else {
+      cancel->add(stop);
+    }
+  }
+  started_ = true;
+  started_at_ = heard_at_ = idle_since_ = loop_.now();
+  now_ms_ = milliseconds(loop_.now());
+  if (draining_) begin_drain();
+  loops_.spawn(write_loop());
+  loops_.spawn(watch());
+  co_await read_loop(std::move(first));
+  ended_ = true;
+  fail_streams(kEnded.from(peer_source()));
+  while (held_ > 0) {
+    const Status woken = co_await streams_gone_.wait();
+    AQUIFER_ASSERT(woken.has_value());
+  }
+  co_await serving_.join();
+  loops_.cancel();
+  co_await loops_.join();
+}
+
+coro::Task<void> Connection::read_loop(io::Buffer first) {
+  io::Buffer bytes = std::move(first);
+  std::size_t dropped = 0;
+  for (;;) {
+    if (parting_) {
+      dropped += bytes.size();
+    } else if (!bytes.empty()) {
+      receive(bytes.view());
+    }
+    bytes.release();
+    if (!parting_) received();
+    if (dropped > kFarewellBytesMax) co_return;
+    auto more = co_await stream_.read(kReadBytes, &reading_);
+    if (!more || more->empty()) co_return;
+    bytes = std::move(*more);
+  }
+}
+
+void Connection::receive(ByteView bytes) {
+  heard_at_ = loop_.now();
+  now_ms_ = milliseconds(heard_at_);
+  const ssize_t taken = nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size());
+  if (nghttp2_session_get_outbound_queue_size(session_.get()) > kBacklogFramesMax) {
+    log::debug("http2", "connection ended: its peer makes us answer and does not read");
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (tripped_) {
+    log::debug("http2", "connection ended: too many {}", name_of(*tripped_));
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (taken < 0) {
+    const auto error = static_cast<int>(taken);
+    log::debug("http2", "connection ended: {}", nghttp2_strerror(error));
+    // All others are limits of nghttp2's.
+    terminate(error == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? NGHTTP2_PROTOCOL_ERROR
+                                                    : NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (!too_large_.empty()) {
+    answer_too_large();
+  }
+  flush_soon();
+}
+
+// By hand: after a fatal error nghttp2 is not to be used any more, and after a flood it need not
+// be.
+void Connection::terminate(std::uint32_t code) {
+  const auto last = static_cast<std::uint32_t>(
+      std::max(0, nghttp2_session_get_last_proc_stream_id(session_.get())));
+  const std::uint8_t frame[] = {0,
+                                0,
+                                8,
+                                NGHTTP2_GOAWAY,
+                                0,
+                                0,
+                                0,
+                                0,
+                                0,
+                                static_cast<std::uint8_t>(last >> 24U),
+                                static_cast<std::uint8_t>(last >> 16U),
+                                static_cast<std::uint8_t>(last >> 8U),
+                                static_cast<std::uint8_t>(last),
+                                0,
+                                0,
+                                0,
+                                static_cast<std::uint8_t>(code)};
+  out_.append(frame);
+  part(kBroken.from(peer_source()));
+}
+
+coro::Task<void> Connection::write_loop() {
+  for (;;) {
+    pump();
+    if (out_.empty()) {
+      const bool over = nghttp2_session_want_read(session_.get()) == 0 &&
+                        nghttp2_session_want_write(session_.get()) == 0;
+      if (over && !parting_) part(draining_ ? kDrained : kBroken.from(peer_source()));
+      if (parting_ && !end_said_) {
+        const Status said = co_await say_end();
+        if (!said) break;
+        continue;
+      }
+      const Status woken = co_await want_write_.wait(&loops_.cancel_source());
+      if (!woken) co_return;
+      continue;
+    }
+    const auto allowed = co_await stream_.writable(&loops_.cancel_source());
+    if (!allowed) break;
+    pump();
+    io::Buffer piece = out_.take(*allowed);
+    const Status written = stream_.write(std::move(piece));
+    if (!written) break;
+    if (out_.empty()) written_id_ = opened_id_;
+  }
+  reading_.cancel();
+}
+
+coro::Task<Status> Connection::say_end() {
+  // All has left once the byte stream asks for more.
+  const auto allowed = co_await stream_.writable(&loops_.cancel_source());
+  if (!allowed) co_return std::unexpected(allowed.error());
+  if (!out_.empty()) co_return Status{};
+  end_said_ = true;
+  co_return stream_.shutdown_write();
+}
+
+void Connection::part(Error why) {
+  if (parting_) return;
+  parting_ = true;
+  ended_ = true;
+  parted_at_ = loop_.now();
+  fail_streams(why);
+  recheck_.notify();
+  flush_soon();
+}
+
+void Connection::fail_streams(Error why) noexcept {
+  // Streams leave the list on the way: each at its turn is replaced by the last.
+  for (std::size_t i = live_.size(); i > 0; --i) {
+    Stream& stream = *live_[i - 1];
+    if (!stream.attached) continue;
+    // A request that was never written was never looked at.
+    const bool unseen = role_ == Role::client && stream.id > written_id_;
+    fail(stream, unseen ? why.retryable() : why);
+    nghttp2_session_set_stream_user_data(session_.get(), stream.id, nullptr);
+    stream.attached = false;
+    --attached_;
+    if (!stream.held && !stream.awaits_serve) recycle(stream);
+  }
+}
+
+Deadline Connection::next_check() const noexcept {
+  if (parting_) return Deadline(parted_at_ + kFarewell);
+  if (!settings_came_) return Deadline(started_at_ + options_.settings_timeout);
+  if (ping_awaited_ != 0) return Deadline(ping_sent_at_ + options_.ping_timeout);
+  const MonoTime idle = (attached_ > 0 ? loop_.now() : idle_since_) + options_.idle_timeout;
+  return Deadline(std::min(heard_at_ + options_.ping_interval, idle));
+}
+
+coro::Task<void> Connection::watch() {
+  for (;;) {
+    const Status woken =
+        co_await io::wait_event(loop_, recheck_, next_check(), &loops_.cancel_source());
+    if (!woken && woken.error().code == Errc::cancelled) co_return;
+    if (!check_peer()) {
+      reading_.cancel();
+      co_return;
+    }
+  }
+}
+
+bool Connection::check_peer() {
+  const MonoTime now = loop_.now();
+  if (parting_) return now < parted_at_ + kFarewell;
+  if (!settings_came_) return now < started_at_ + options_.settings_timeout;
+  if (ping_awaited_ != 0) {
+    if (now < ping_sent_at_ + options_.ping_timeout) return true;
+    log::debug("http2", "connection ended: a ping was not answered");
+    fail_streams(kSilent.from(peer_source()));
+    return false;
+  }
+  if (attached_ == 0 && now >= idle_since_ + options_.idle_timeout) {
+    drain();
+    return true;
+  }
+  if (now >= heard_at_ + options_.ping_interval) {
+    ping_awaited_ = ++ping_number_;
+    ping_sent_at_ = now;
+    std::uint8_t opaque[8];
+    std::memcpy(opaque, &ping_awaited_, sizeof opaque);
+    std::ignore = nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, opaque);
+    flush_soon();
+  }
+  return true;
+}
+
+void Connection::drain() {
+  if (draining_ || ended_) return;
+  draining_ = true;
+  // Before it runs nothing is watched.
+  if (started_) begin_drain();
+}
+
+void Connection::begin_drain() {
+  if (role_ == Role::client) {
+    end_drain();
+    return;
+  }
+  // Two steps: requests that are under way when the client hears the first are still taken; the
+  // answer to this ping says that none is under way any more.
+  std::ignore = nghttp2_submit_shutdown_notice(session_.get());
+  ping_awaited_ = kDrainPing;
+  ping_sent_at_ = loop_.now();
+  std::uint8_t opaque[8];
+  std::memcpy(opaque, &ping_awaited_, sizeof opaque);
+  std::ignore = nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, opaque);
+  recheck_.notify();
+  flush_soon();
+}
+
+void Connection::end_drain() {
+  const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_.get());
+  std::ignore =
+      nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
+  flush_soon();
+}
+
+}  // namespace aquifer::http2
