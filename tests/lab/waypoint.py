@@ -69,7 +69,7 @@ def start_waypoint(
 ) -> Waypoint:
     """Runs the program in the pod and waits until it is ready."""
     running = Waypoint(
-        name or pod.name, gateway, pod.ns, mesh_dir=lab.mesh.path, ca_dir=lab.ca_dir, log_dir=lab.log_dir,
+        name or gateway.replace("/", "-"), gateway, pod.ns, mesh_dir=lab.mesh.path, ca_dir=lab.ca_dir, log_dir=lab.log_dir,
         backend=backend, env=env,
     )  # fmt: skip
     lab.adopt(running)
