@@ -19,13 +19,18 @@ constexpr std::size_t kFirstReadBytes = 64 * 1024;
 
 coro::Task<void> Connection::run(l7::ChainPtr chain, coro::CancelSource* cancel) {
   l7::Protocol protocol = chain->protocol;
-  if (protocol == l7::Protocol::detect || protocol == l7::Protocol::tls) {
-    auto spoken = co_await detect(cancel);
+  const bool http = protocol == l7::Protocol::http1 || protocol == l7::Protocol::http2;
+  if (protocol != l7::Protocol::tcp) {
+    // Where HTTP is sure, its version is looked at all the same, and silence is only a client that
+    // has not asked yet.
+    const Deadline deadline =
+        http ? Deadline::never() : worker_.loop.after(worker_.node.settings.detection_timeout);
+    auto spoken = co_await detect(deadline, cancel);
     if (!spoken) co_return;  // gone before it said anything
-    if (protocol == l7::Protocol::detect) {
-      if (*spoken == Spoken::http1) protocol = l7::Protocol::http1;
-      if (*spoken == Spoken::http2) protocol = l7::Protocol::http2;
-    }
+    const bool may_be_http = http || protocol == l7::Protocol::detect;
+    if (may_be_http && *spoken == Spoken::http1) protocol = l7::Protocol::http1;
+    if (may_be_http && *spoken == Spoken::http2) protocol = l7::Protocol::http2;
+    if (http && *spoken == Spoken::other) protocol = l7::Protocol::http1;  // which refuses it
   }
   switch (protocol) {
     case l7::Protocol::http1: co_await serve_http1(cancel); break;
@@ -42,8 +47,7 @@ coro::Task<void> Connection::run(l7::ChainPtr chain, coro::CancelSource* cancel)
 
 // Silence counts as an answer: a server that speaks first must not wait for a client that waits for
 // it.
-coro::Task<Result<Spoken>> Connection::detect(coro::CancelSource* cancel) {
-  const Deadline deadline = worker_.loop.after(worker_.node.settings.detection_timeout);
+coro::Task<Result<Spoken>> Connection::detect(Deadline deadline, coro::CancelSource* cancel) {
   for (;;) {
     const Spoken spoken = what_is_spoken(first_.view());
     if (spoken != Spoken::need_more) co_return spoken;
@@ -65,9 +69,8 @@ coro::Task<Result<Spoken>> Connection::detect(coro::CancelSource* cancel) {
 }
 
 coro::Task<void> Connection::serve_http1(coro::CancelSource* cancel) {
-  // A port that is said to be HTTP/1.1 takes HTTP/2 with prior knowledge, too: its preface is no
-  // request that HTTP/1.1 knows.
   http1::ServerConnection connection(worker_.loop, stream_, std::move(first_));
+  const DrainHook drain(worker_.drains, connection);
   for (;;) {
     if (worker_.draining) connection.drain();
     auto request = co_await connection.next(cancel);
@@ -87,7 +90,7 @@ coro::Task<void> Connection::serve_http2(coro::CancelSource* cancel) {
     return serve_request(worker_, downstream_, std::move(stream), cancel);
   };
   http2::ServerConnection connection(worker_.loop, stream_, serve);
-  DrainHook drain(worker_.drains, connection);
+  const DrainHook drain(worker_.drains, connection);
   co_await connection.run(std::move(first_), cancel);
 }
 

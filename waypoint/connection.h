@@ -28,7 +28,7 @@ class Connection {
   [[nodiscard]] coro::Task<void> run(l7::ChainPtr chain, coro::CancelSource* cancel);
 
  private:
-  [[nodiscard]] coro::Task<Result<Spoken>> detect(coro::CancelSource* cancel);
+  [[nodiscard]] coro::Task<Result<Spoken>> detect(Deadline deadline, coro::CancelSource* cancel);
   [[nodiscard]] coro::Task<void> serve_http1(coro::CancelSource* cancel);
   [[nodiscard]] coro::Task<void> serve_http2(coro::CancelSource* cancel);
 

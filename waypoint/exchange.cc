@@ -120,8 +120,9 @@ std::optional<LocalReply> Exchange::check_policies() {
                           .dry_run = {}};
   auto refused = secure(context, request_);
   if (!refused) return std::nullopt;
-  LocalReply reply = refusal(refused->status, refused->flags == "UAEX" ? Flag::unauthorized : Flag::none,
-                             std::move(refused->details), std::move(refused->body));
+  LocalReply reply =
+      refusal(refused->status, refused->flags == "UAEX" ? Flag::unauthorized : Flag::none,
+              std::move(refused->details), std::move(refused->body));
   reply.fields = std::move(refused->fields);
   record_.policy = std::move(refused->reason);
   return reply;

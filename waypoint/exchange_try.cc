@@ -49,8 +49,8 @@ UpstreamPool::Wire Exchange::wire() const noexcept {
     case l7::UpstreamProtocol::http2: return UpstreamPool::Wire::http2;
     case l7::UpstreamProtocol::same_as_client: break;
   }
-  const bool http2 = request_.version == http::Version::http_2 && request_.upgrade.empty();
-  return http2 ? UpstreamPool::Wire::http2 : UpstreamPool::Wire::http1;
+  // Every server of a port that says nothing speaks HTTP/1.1; gRPC needs more.
+  return grpc_ ? UpstreamPool::Wire::http2 : UpstreamPool::Wire::http1;
 }
 
 coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy) {
@@ -94,8 +94,8 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
   lease_.answer_began(worker_.loop.now());
   record_.upstream_service_time = worker_.loop.now() - sent_at;
   if (route_->persistence) {
-    const auto field = session_field(*route_->persistence, session_, lease_.endpoint().stable_id,
-                                     wall_seconds());
+    const auto field =
+        session_field(*route_->persistence, session_, lease_.endpoint().stable_id, wall_seconds());
     if (field) answer_fields_.set(field->name, field->value);
   }
   Tried tried;
@@ -168,8 +168,7 @@ void Exchange::prepare_pick() {
                              .destination = downstream_->wanted,
                              .identity = &downstream_->identity};
   if (!cluster_->config().balancing.hash.empty()) {
-    const RequestHash hashed =
-        hash_of(cluster_->config().balancing.hash, view, worker_.random());
+    const RequestHash hashed = hash_of(cluster_->config().balancing.hash, view, worker_.random());
     pick_.hash = hashed.hash;
     if (!hashed.set_cookie.empty()) answer_fields_.add("set-cookie", hashed.set_cookie);
   }

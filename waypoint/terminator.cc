@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/hbone/forwarded.h"
+#include "common/io/expiry.h"
 #include "common/io/socket_options.h"
 #include "common/tls/connect.h"
 #include "waypoint/connection.h"
@@ -18,6 +19,10 @@ constexpr auto kHandshakeTimeout = std::chrono::seconds(10);
 // Unfinished handshakes of one loop: each may hold a few tens of KiB, and none has shown a
 // certificate yet.
 constexpr std::size_t kHandshakesMax = 1024;
+
+// How long, and how much, a client may still send when its connection is over.
+constexpr auto kLinger = std::chrono::seconds(1);
+constexpr std::size_t kLingerBytesMax = std::size_t{4} << 20;
 
 // The client's own port is only the tunnel's word; its address was proven by the connection.
 SocketAddress client_address(const SocketAddress& peer, const std::string& forwarded) {
@@ -123,9 +128,21 @@ coro::Task<void> Terminator::serve_connect(const Peer& peer,
   if (!stream->accept(hbone::ConnectResponse())) co_return;  // the client went away first
   Connection connection(worker_, std::move(downstream), *stream);
   co_await connection.run(std::move(chain), &scope_.cancel_source());
-  // What was written last is still on its way; the end comes behind it.
-  const auto flushed = co_await stream->writable(&scope_.cancel_source());
-  if (flushed) std::ignore = stream->shutdown_write();
+  co_await say_goodbye(*stream);
+}
+
+// What was written last is still on its way, and the end comes behind it. A client that is still
+// sending would lose our answer to a reset: what it sends is dropped for a moment.
+coro::Task<void> Terminator::say_goodbye(hbone::TunnelStream& stream) {
+  const auto flushed = co_await stream.writable(&scope_.cancel_source());
+  if (!flushed || !stream.shutdown_write()) co_return;
+  const Deadline deadline = worker_.loop.after(kLinger);
+  for (std::size_t dropped = 0; dropped < kLingerBytesMax;) {
+    auto bytes = co_await io::read_before(worker_.loop, stream, kLingerBytesMax, deadline,
+                                          &scope_.cancel_source());
+    if (!bytes || bytes->empty()) co_return;
+    dropped += bytes->size();
+  }
 }
 
 void Terminator::drain() {

@@ -27,8 +27,9 @@ struct ServerOptions {
   Duration idle_max = std::chrono::hours(1);
   /// From the first byte of a head to its last: a client that is slower holds a place for nothing.
   Duration head_max = std::chrono::seconds(30);
-  /// What is read and thrown away of a body that nobody wanted, so that the connection can go on.
-  std::size_t discard_max = 64 * 1024;
+  /// What is read and thrown away of a body that nobody wanted, so that the connection can go on:
+  /// cheaper than the handshakes of another, up to about this much.
+  std::size_t discard_max = std::size_t{1} << 20;
 };
 
 class ServerStream;

@@ -19,7 +19,7 @@ namespace aquifer::l7 {
 enum class UpstreamProtocol : std::uint8_t {
   http1,
   http2,           ///< with prior knowledge (h2c inside the tunnel)
-  same_as_client,  ///< a port whose protocol is only known by looking
+  same_as_client,  ///< nobody says: HTTP/2 for gRPC, else HTTP/1.1
 };
 
 enum class BalancerKind : std::uint8_t {
