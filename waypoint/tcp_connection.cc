@@ -5,6 +5,7 @@
 #include "common/tls/client_hello.h"
 #include "waypoint/error_words.h"
 #include "waypoint/exchange.h"
+#include "waypoint/filters/security.h"
 #include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
 
@@ -27,6 +28,14 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
   record.downstream = downstream_;
 
   const auto hello = tls::look_for_server_name(first.view());
+  if (const auto refused = refuse_by_policy(*snapshot, hello.name)) {
+    record.flags.set(Flag::unauthorized);
+    record.details = "rbac_access_denied";
+    record.policy = *refused;
+    client_.abort();
+    worker_.node.metrics.finish_tcp(worker_, record);
+    co_return;
+  }
   const l7::TcpRoute* route = l7::tcp_route(*chain, hello.name);
   std::string key;
   if (route != nullptr) {
@@ -69,6 +78,28 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
   record.bytes_received = received_;
   record.bytes_sent = sent_;
   worker_.node.metrics.finish_tcp(worker_, record);
+}
+
+std::optional<std::string> TcpConnection::refuse_by_policy(const model::Snapshot& snapshot,
+                                                           std::string_view server_name) {
+  const l7::SecurityBook& book = *snapshot.books().security;
+  if (book.empty()) return std::nullopt;
+  const SelfPtr self = worker_.self;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  SecurityContext context{.book = book,
+                          .keys = worker_.token_keys,
+                          .gateway = self->gateway,
+                          .service = downstream_->service_key,
+                          .source = downstream_->source,
+                          .destination = downstream_->wanted,
+                          .identity = &downstream_->identity,
+                          .server_name = server_name,
+                          .now = now,
+                          .token = nullptr,
+                          .request_principal = {},
+                          .audited_by = {},
+                          .dry_run = {}};
+  return secure_connection(context);
 }
 
 coro::Task<std::unique_ptr<io::ByteStream>> TcpConnection::connect(Cluster& cluster, Lease& lease,

@@ -12,6 +12,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace aquifer::waypoint {
 
@@ -27,6 +30,8 @@ class TcpConnection final : io::CopyCounter {
                                      coro::CancelSource* cancel);
 
  private:
+  [[nodiscard]] std::optional<std::string> refuse_by_policy(const model::Snapshot& snapshot,
+                                                            std::string_view server_name);
   /// Null when nobody answers; `record` says why.
   [[nodiscard]] coro::Task<std::unique_ptr<io::ByteStream>> connect(Cluster& cluster, Lease& lease,
                                                                     RequestRecord& record,

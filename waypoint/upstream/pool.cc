@@ -22,6 +22,9 @@ bool used_up(const l7::PoolLimits& limits, std::uint64_t requests) noexcept {
   return limits.requests_per_connection_max != 0 && requests >= limits.requests_per_connection_max;
 }
 
+constexpr Error kNoTls =
+    Error(Errc::tls, ErrorSource::config, "TLS to endpoints is not supported by this version");
+
 Error overflow() noexcept {
   return Error(Errc::limit, ErrorSource::upstream, "circuit breaker");
 }
@@ -145,6 +148,8 @@ coro::Task<Result<Upstream>> UpstreamPool::open_http2(Cluster& cluster, Endpoint
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamPool::dial(Cluster& cluster,
                                                                        EndpointPtr endpoint,
                                                                        coro::CancelSource* cancel) {
+  // In the clear instead would be what nobody asked for.
+  if (cluster.config().tls) co_return std::unexpected(kNoTls);
   const Deadline deadline = loop_.after(cluster.config().limits.connect_timeout);
   std::string service = cluster.config().hostname;
   auto stream =
