@@ -101,25 +101,27 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   admin_ = std::make_unique<AdminPages>(AdminPages::Parts{
       loop, settings_, registry_, *mesh_, *certs_, workers_, [this] { stop_asked_.notify(); }});
   if (auto opened = admin_->listen(); !opened) return opened;
-  return listen();
+  if (settings_.plain) {
+    if (auto opened = listen(settings_.plain->listen_port, plain_listeners_); !opened)
+      return opened;
+  }
+  return listen(settings_.tunnel_port, listeners_);
 }
 
-// One socket for each loop: the kernel spreads the tunnels over them.
-std::expected<void, std::string> App::listen() {
+// One socket for each loop: the kernel spreads the connections over them.
+std::expected<void, std::string> App::listen(std::uint16_t port, std::vector<Fd>& out) {
   io::ListenOptions options;
   options.reuse_port = true;
   const IpAddress any = settings_.ipv6 ? IpAddress::any_v6() : IpAddress::any_v4();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    auto listener = admin::listen_tcp(SocketAddress{any, settings_.tunnel_port}, options);
-    if (!listener && any.is_v6()) {
-      listener =
-          admin::listen_tcp(SocketAddress{IpAddress::any_v4(), settings_.tunnel_port}, options);
-    }
+    auto listener = admin::listen_tcp(SocketAddress{any, port}, options);
+    if (!listener && any.is_v6())
+      listener = admin::listen_tcp(SocketAddress{IpAddress::any_v4(), port}, options);
     if (!listener) {
-      return std::unexpected(fmt::format("listening on port {}: {}", settings_.tunnel_port,
-                                         listener.error().message()));
+      return std::unexpected(
+          fmt::format("listening on port {}: {}", port, listener.error().message()));
     }
-    listeners_.push_back(std::move(*listener));
+    out.push_back(std::move(*listener));
   }
   return {};
 }
@@ -134,6 +136,8 @@ coro::Task<void> App::serve() {
   });
   on_mesh(mesh_->snapshot());
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(std::move(listeners_[i]));
+  for (std::size_t i = 0; i < plain_listeners_.size(); ++i)
+    workers_[i]->listen_plain(std::move(plain_listeners_[i]), *settings_.plain);
   admin_->set_started();
 
   background_.spawn(

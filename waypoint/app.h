@@ -30,7 +30,7 @@ class App {
  private:
   explicit App(const Settings& settings);
   [[nodiscard]] std::expected<void, std::string> build(io::Loop& loop);
-  [[nodiscard]] std::expected<void, std::string> listen();
+  [[nodiscard]] std::expected<void, std::string> listen(std::uint16_t port, std::vector<Fd>& out);
   [[nodiscard]] coro::Task<void> serve();
   [[nodiscard]] coro::Task<void> wait_for_stop();
   [[nodiscard]] coro::Task<void> drain();
@@ -52,6 +52,7 @@ class App {
   std::unique_ptr<ca::CertManager> certs_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<Fd> listeners_;
+  std::vector<Fd> plain_listeners_;
   std::unique_ptr<AdminPages> admin_;
   coro::Event stop_asked_;
   coro::Scope background_;

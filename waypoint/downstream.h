@@ -16,7 +16,7 @@
 namespace aquifer::waypoint {
 
 struct Downstream {
-  /// Proven by the tunnel's certificate. Never empty.
+  /// Proven by the tunnel's certificate; empty for a client that came in the clear.
   SpiffeId identity;
   /// Of the client; its port only where the tunnel's peer said it.
   SocketAddress source;
@@ -33,6 +33,11 @@ struct Downstream {
   std::uint16_t port = 0;  ///< of the service or the workload
   /// The workload that is meant, where there is no service.
   model::WorkloadPtr workload;
+
+  /// Null when nobody proved anything.
+  [[nodiscard]] const SpiffeId* proven() const noexcept {
+    return identity.empty() ? nullptr : &identity;
+  }
 };
 
 using DownstreamPtr = std::shared_ptr<const Downstream>;

@@ -111,7 +111,7 @@ std::optional<LocalReply> Exchange::check_policies() {
                           .service = downstream_->service_key,
                           .source = downstream_->source,
                           .destination = downstream_->wanted,
-                          .identity = &downstream_->identity,
+                          .identity = downstream_->proven(),
                           .server_name = {},
                           .now = std::chrono::floor<std::chrono::seconds>(record_.started_at),
                           .token = nullptr,
@@ -138,7 +138,7 @@ std::optional<LocalReply> Exchange::choose_route() {
                              .headers = request_.fields,
                              .source = downstream_->source,
                              .destination = downstream_->wanted,
-                             .identity = &downstream_->identity};
+                             .identity = downstream_->proven()};
   route_ = chain_->routes.find(view);
   record_.route = route_;
   if (route_ == nullptr) return refusal(404, Flag::no_route, "route_not_found");

@@ -166,7 +166,7 @@ void Exchange::prepare_pick() {
                              .headers = request_.fields,
                              .source = downstream_->source,
                              .destination = downstream_->wanted,
-                             .identity = &downstream_->identity};
+                             .identity = downstream_->proven()};
   if (!cluster_->config().balancing.hash.empty()) {
     const RequestHash hashed = hash_of(cluster_->config().balancing.hash, view, worker_.random());
     pick_.hash = hashed.hash;

@@ -48,6 +48,9 @@ int run(int argc, char** argv) {
   proxy_command->add_option("--mesh", settings.mesh_path, "mesh directory or file");
   proxy_command->add_option("--gateway", settings.gateway, "NAMESPACE/NAME of its Gateway");
   proxy_command->add_option("--ca-dir", settings.ca_dir, "directory of the embedded CA");
+  std::string plain;
+  proxy_command->add_option("--plain", plain,
+                            "also take requests in the clear: PORT=NAMESPACE/HOSTNAME:PORT");
   // Istio's Deployment says `proxy waypoint --domain ...`: these mean nothing here.
   proxy_command->allow_extras();
   bool json = false;
@@ -63,6 +66,12 @@ int run(int argc, char** argv) {
   if (version_command->parsed()) {
     fmt::print("{}\n", json ? admin::version_json("waypoint") : admin::version_line("waypoint"));
     return 0;
+  }
+  if (!plain.empty()) {
+    const auto service = waypoint::parse_plain_service(plain);
+    if (!service)
+      return usage(fmt::format("--plain {}: write PORT=NAMESPACE/HOSTNAME:PORT", plain));
+    settings.plain = *service;
   }
   return proxy(settings);
 }

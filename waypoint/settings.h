@@ -9,18 +9,21 @@
 #include "common/telemetry/access_filter.h"
 #include "common/tls/context.h"
 #include "config/manifests/mesh_source.h"
+#include "waypoint/plain_listener.h"
 
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 
 namespace aquifer::waypoint {
 
 struct Settings {
-  std::string mesh_path;  ///< --mesh
-  std::string gateway;    ///< --gateway NAMESPACE/NAME
-  std::string ca_dir;     ///< --ca-dir
+  std::string mesh_path;              ///< --mesh
+  std::string gateway;                ///< --gateway NAMESPACE/NAME
+  std::string ca_dir;                 ///< --ca-dir
+  std::optional<PlainService> plain;  ///< --plain
 
   io::BackendChoice backend = io::BackendChoice::automatic;  ///< AQUIFER_IO
   std::uint32_t workers = 2;                                 ///< AQUIFER_WORKER_THREADS

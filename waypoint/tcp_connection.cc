@@ -92,7 +92,7 @@ std::optional<std::string> TcpConnection::refuse_by_policy(const model::Snapshot
                           .service = downstream_->service_key,
                           .source = downstream_->source,
                           .destination = downstream_->wanted,
-                          .identity = &downstream_->identity,
+                          .identity = downstream_->proven(),
                           .server_name = server_name,
                           .now = now,
                           .token = nullptr,

@@ -1,5 +1,6 @@
 #include "waypoint/worker_thread.h"
 
+#include "waypoint/plain_listener.h"
 #include "waypoint/terminator.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@ struct WorkerThread::Loopside {
   Loopside(io::Loop& loop, const Node& node, std::size_t index) : worker(loop, node, index) {}
   Worker worker;
   std::unique_ptr<Terminator> terminator;
+  std::unique_ptr<PlainListener> plain;
   std::function<void()> ended;
   coro::Event stop_asked;
   coro::Event leave_asked;
@@ -59,6 +61,7 @@ coro::Task<void> WorkerThread::serve(WorkerThread& self, io::Loop& loop,
   const Status stopped = co_await side.stop_asked.wait();
   AQUIFER_ASSERT(stopped.has_value());
   if (side.terminator != nullptr) side.terminator->cut();
+  if (side.plain != nullptr) side.plain->cut();
   side.worker.guests.cancel();
   side.scope.cancel();
   co_await side.scope.join();
@@ -82,6 +85,14 @@ void WorkerThread::listen(Fd listener) {
   loop_->post([side = side_, held] {
     side->terminator = std::make_unique<Terminator>(side->worker, std::move(*held));
     side->scope.spawn(side->terminator->run());
+  });
+}
+
+void WorkerThread::listen_plain(Fd listener, PlainService service) {
+  auto held = std::make_shared<Fd>(std::move(listener));
+  loop_->post([side = side_, held, service = std::move(service)] {
+    side->plain = std::make_unique<PlainListener>(side->worker, std::move(*held), service);
+    side->scope.spawn(side->plain->run());
   });
 }
 
@@ -111,6 +122,7 @@ void WorkerThread::drain() {
   loop_->post([side = side_] {
     side->worker.draining = true;
     if (side->terminator != nullptr) side->terminator->drain();
+    if (side->plain != nullptr) side->plain->drain();
     side->worker.drains.drain_all();
   });
 }
@@ -118,7 +130,8 @@ void WorkerThread::drain() {
 void WorkerThread::count(std::function<void(std::size_t)> tell) {
   loop_->post([side = side_, tell = std::move(tell)] {
     const std::size_t tunnels = side->terminator != nullptr ? side->terminator->tunnels() : 0;
-    tell(tunnels + side->worker.live.size());
+    const std::size_t plain = side->plain != nullptr ? side->plain->connections() : 0;
+    tell(tunnels + plain + side->worker.live.size());
   });
 }
 

@@ -28,6 +28,7 @@ class WorkerThread {
 
   // From the control thread; each takes effect soon, in the order of the calls.
   void listen(Fd listener);
+  void listen_plain(Fd listener, PlainService service);
   void set_snapshot(model::SnapshotPtr snapshot, SelfPtr self);
   void apply(ca::CertUpdate update);
   void drain();

@@ -3,6 +3,7 @@
 
 bench.py l4           each figure three times, in turn over the peers; about ten minutes
 bench.py l4 --quick   each once and shorter; about three minutes
+bench.py l7           the waypoint beside Envoy, HAProxy and nginx; `--quick` as above
 bench.py profile      where the proxies' CPU time goes in each scenario, with flame graphs (--backend uring|epoll)
 
 Prints a table with ratios to no proxy at all; that, JSON and a chart are in build/bench.
@@ -26,6 +27,7 @@ sys.path[0] = str(ROOT)
 
 from perf.load import chart, flamegraph, memory, noise, peers, profile  # noqa: E402
 from perf.load.figures import Results  # noqa: E402
+from perf.load.l7 import L7Bench  # noqa: E402
 from perf.load.scenarios import all_scenarios  # noqa: E402
 from tests.lab import Lab, LabError  # noqa: E402
 from tests.lab.ztunnel import ztunnel_binary  # noqa: E402
@@ -112,31 +114,32 @@ def profile_all(backend: str, seconds: int) -> int:
     return 0
 
 
-def write(bench: Bench, noise_line: str, seconds: float) -> None:
+def write(name: str, bench: Bench | L7Bench, noise_line: str, seconds: float) -> None:
     """The table on standard output; with JSON and the chart also as files."""
-    quick = " --quick" if bench.quick else ""
-    title = f"./dev bench l4{quick}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC"
+    quick = " --quick" if bench.runs == QUICK_RUNS else ""
+    title = f"./dev bench {name}{quick}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC"
     explained = "median [largest - smallest] of the samples, xRATIO to direct"
     lines = [title, explained, "", bench.results.table(), "", noise_line, *(f"Note: {note}" for note in bench.notes)]
     text = "\n".join([*lines, f"Took {seconds:.0f} s."])
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    (OUTPUT / "l4.txt").write_text(text + "\n")
-    (OUTPUT / "l4.svg").write_text(chart.draw(bench.results, title))
+    (OUTPUT / f"{name}.txt").write_text(text + "\n")
+    (OUTPUT / f"{name}.svg").write_text(chart.draw(bench.results, title))
     report = {
         "title": title, "runs": bench.runs, "seconds": bench.seconds, "noise": noise_line, "notes": bench.notes,
         "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "binary": str(ztunnel_binary()),
                     "congestion_control": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()},
         "figures": bench.results.as_json(),
     }  # fmt: skip
-    (OUTPUT / "l4.json").write_text(json.dumps(report, indent=1) + "\n")
+    (OUTPUT / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
     print(text)
-    print("Files: build/bench/l4.txt, l4.json, l4.svg", flush=True)
+    print(f"Files: build/bench/{name}.txt, {name}.json, {name}.svg", flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Aquifer beside other proxies.")
-    parser.add_argument("name", choices=["l4", "profile"],
-                        help="l4: connections and bytes, against HAProxy and Envoy; profile: where the CPU time goes")
+    parser.add_argument("name", choices=["l4", "l7", "profile"],
+                        help="l4: connections and bytes, against HAProxy and Envoy; l7: requests, against Envoy, "
+                             "HAProxy and nginx; profile: where the CPU time goes")
     parser.add_argument("--quick", action="store_true", help="each figure once")
     parser.add_argument("--backend", choices=["uring", "epoll"], default="uring", help="whose profile")
     options = parser.parse_args()
@@ -148,13 +151,13 @@ def main() -> int:
     started = time.monotonic()
     if options.name == "profile":
         return profile_all(options.backend, QUICK_SECONDS if options.quick else RUNS)
-    bench = Bench(options.quick)
+    bench: Bench | L7Bench = L7Bench(options.quick, say) if options.name == "l7" else Bench(options.quick)
     try:
         noise_line = bench.run()
     except LabError as error:
         say(str(error))
         return 1
-    write(bench, noise_line, time.monotonic() - started)
+    write(options.name, bench, noise_line, time.monotonic() - started)
     return 0 if bench.results.samples else 1
 
 

@@ -51,6 +51,7 @@ class Results:
     """Samples by figure and peer."""
 
     peers: list[str]
+    figures: list[Figure] = field(default_factory=lambda: FIGURES)
     samples: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
     def add(self, peer: str, figures: dict[str, float]) -> None:
@@ -105,7 +106,7 @@ class Results:
         ]  # fmt: skip
 
     def _measured(self) -> list[Figure]:
-        return [one for one in FIGURES if any((one.key, peer) in self.samples for peer in self.peers)]
+        return [one for one in self.figures if any((one.key, peer) in self.samples for peer in self.peers)]
 
     def _cell(self, figure: Figure, peer: str) -> str:
         value = self.median(figure.key, peer)

@@ -32,12 +32,15 @@ class Waypoint(Proxy):
         log_dir: Path,
         backend: str | None = None,
         env: Mapping[str, str] | None = None,
+        plain: str = "",
     ) -> None:
         self.backend = backend
         self._space = space
         io = {"AQUIFER_IO": backend} if backend else {}
         command = [*space.enter_command(), str(program("waypoint")), "proxy"]
         arguments = ["--mesh", str(mesh_dir), "--gateway", gateway, "--ca-dir", str(ca_dir)]
+        if plain:
+            arguments += ["--plain", plain]
         super().__init__(name, command + arguments, log_dir=log_dir, env={**io, **(env or {})})
 
 
@@ -65,12 +68,19 @@ def add_waypoint(lab: Lab, namespace: str, name: str, *, node: str, purpose: str
 
 
 def start_waypoint(
-    lab: Lab, pod: Pod, gateway: str, *, backend: str | None = None, env: Mapping[str, str] | None = None, name: str = ""
+    lab: Lab,
+    pod: Pod,
+    gateway: str,
+    *,
+    backend: str | None = None,
+    env: Mapping[str, str] | None = None,
+    name: str = "",
+    plain: str = "",
 ) -> Waypoint:
-    """Runs the program in the pod and waits until it is ready."""
+    """Runs the program in the pod and waits until it is ready. `plain` is its option --plain."""
     running = Waypoint(
         name or gateway.replace("/", "-"), gateway, pod.ns, mesh_dir=lab.mesh.path, ca_dir=lab.ca_dir, log_dir=lab.log_dir,
-        backend=backend, env=env,
+        backend=backend, env=env, plain=plain,
     )  # fmt: skip
     lab.adopt(running)
     running.wait_ready()

@@ -35,7 +35,7 @@ GROUPS: dict[str, list[str]] = {
         # Looks at the admin page as a person does; the font, so that the screenshot has letters.
         "chromium", "fonts-dejavu-core",
     ],
-    "bench": ["haproxy", "linux-perf"],
+    "bench": ["haproxy", "linux-perf", "nghttp2-client"],
 }
 
 
