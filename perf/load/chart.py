@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from perf.load.figures import BASE, FIGURES, Figure, Results
+from perf.load.figures import BASE, Figure, Results
 
 COLUMNS = 2
 PANEL_WIDTH, BAR_HEIGHT, BAR_GAP, HEAD, FOOT = 640, 20, 6, 34, 20
@@ -16,7 +16,7 @@ OTHER_COLOUR = "#5f6368"
 
 def draw(results: Results, title: str) -> str:
     """The whole document."""
-    shown = [one for one in FIGURES if any(results.median(one.key, peer) is not None for peer in results.peers)]
+    shown = [one for one in results.figures if any(results.median(one.key, peer) is not None for peer in results.peers)]
     panel_height = HEAD + len(results.peers) * (BAR_HEIGHT + BAR_GAP) + FOOT
     rows = -(-len(shown) // COLUMNS)
     width, height = COLUMNS * PANEL_WIDTH + MARGIN, rows * panel_height + 50
