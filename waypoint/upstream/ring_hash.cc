@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,12 @@ namespace aquifer::waypoint {
 namespace {
 
 // Points of an endpoint of the least weight: shares then differ by about 1 / sqrt(256), 6 percent.
-constexpr std::size_t kPointsEach = 256;
-// 16 bytes each: 16 MiB for each loop at the most. Envoy's limit is 8 times this.
-constexpr std::size_t kPointsMax = std::size_t{1} << 20U;
+constexpr double kPointsEach = 256;
+// From here on each has fewer: 16 bytes a point are 2 MiB for each loop, and sorting them for the
+// first time takes 10 ms, which a loop can bear once. 512 endpoints.
+constexpr double kPointsUsual = 1U << 17U;
+// What a minimum ring size may ask for beyond that, at its own cost.
+constexpr double kMinimumMax = 1U << 19U;
 
 struct Point {
   std::uint64_t at = 0;
@@ -32,18 +36,18 @@ struct Slot {
   Endpoint* endpoint = nullptr;  // null: free
 };
 
-// Points for each unit of weight. Powers of two, so that it seldom changes as the ring does: every
-// change moves more than the least.
-double points_per_weight(EndpointSpan members, std::size_t wanted) {
+// Points for each unit of weight. It depends on the members alone, or replicas would disagree, and
+// in powers of two, so that it seldom changes: every change of it moves more than the least.
+double points_per_weight(EndpointSpan members, std::uint32_t minimum) {
   std::uint32_t least = members.front()->weight;
   double sum = 0;
   for (const Endpoint* each : members) {
     least = std::min(least, each->weight);
     sum += each->weight;
   }
-  double points = static_cast<double>(kPointsEach) / std::bit_floor(least);
-  while (points * sum < static_cast<double>(std::min(wanted, kPointsMax))) points *= 2;
-  while (points * sum > static_cast<double>(kPointsMax)) points /= 2;
+  double points = kPointsEach / std::bit_floor(least);
+  while (points * sum > kPointsUsual) points /= 2;
+  while (points * sum < std::min<double>(minimum, kMinimumMax)) points *= 2;
   return points;
 }
 

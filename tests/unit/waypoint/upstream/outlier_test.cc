@@ -5,6 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <thread>
+#include <vector>
+
 namespace aquifer::waypoint {
 namespace {
 
@@ -239,6 +242,31 @@ TEST_CASE("times that make no sense leave out for a moment, not for ever") {
   world.update(*cluster, at(seconds(1)));
   fail_times(*cluster, "pod00001", 1, at(seconds(1)));
   CHECK(is_out(*cluster, "pod00001", at(std::chrono::hours(24))));
+}
+
+// Under TSan this is about the data shared; everywhere it is about agreeing on how many.
+TEST_CASE("loops on threads of their own never leave out more than the share, nor one twice") {
+  World world{pods(10)};
+  watch(world, 2);
+  world.config.outlier->ejected_percent_max = 50;
+  std::vector<std::shared_ptr<Cluster>> loops;
+  for (int i = 0; i < 4; ++i) loops.push_back(world.cluster());
+  {
+    std::vector<std::jthread> threads;
+    for (const auto& loop : loops) {
+      threads.emplace_back([&loop] {
+        Dice dice;
+        for (int i = 0; i < 3000; ++i) {
+          auto lease = loop->pick(dice.request());
+          if (lease) lease->done(at({}), Outcome::answered, 500);
+        }
+      });
+    }
+  }
+  const Ejections& ejections = loops[0]->circuit()->ejections;
+  CHECK(ejections.ejected(at({})) == 5);
+  CHECK(ejections.total() == 5);
+  for (const auto& loop : loops) CHECK(tally(*loop, 500).size() == 5);
 }
 
 TEST_CASE("the records of endpoints that are gone are dropped") {
