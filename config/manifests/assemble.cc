@@ -144,6 +144,8 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::tls_routes, "TLSRoute");
   refuse_duplicates(assembly, &FileObjects::tcp_routes, "TCPRoute");
   refuse_duplicates(assembly, &FileObjects::reference_grants, "ReferenceGrant");
+  refuse_duplicates(assembly, &FileObjects::virtual_services, "VirtualService");
+  refuse_duplicates(assembly, &FileObjects::destination_rules, "DestinationRule");
   warn_of_others(assembly);
   // What is wrong so far would only be said again in other words by what follows.
   if (report.has_errors()) return {};

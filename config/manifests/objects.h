@@ -9,6 +9,7 @@
 #include "config/manifests/object_meta.h"
 #include "config/manifests/route_objects.h"
 #include "config/manifests/service_entry_objects.h"
+#include "config/manifests/traffic_objects.h"
 #include "config/model/authorization_policy.h"
 #include "config/model/egress_policy.h"
 #include "config/model/mesh_config.h"
@@ -182,6 +183,8 @@ struct FileObjects {
   std::vector<RouteObject> tls_routes;
   std::vector<RouteObject> tcp_routes;
   std::vector<ReferenceGrantObject> reference_grants;
+  std::vector<VirtualServiceObject> virtual_services;
+  std::vector<DestinationRuleObject> destination_rules;
   std::vector<OtherObject> others;
   /// Objects of every kind.
   std::size_t objects = 0;

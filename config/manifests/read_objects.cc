@@ -1,11 +1,13 @@
 #include "config/manifests/read_objects.h"
 
+#include "common/base/assert.h"
 #include "config/manifests/kinds.h"
 #include "config/manifests/limits.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace aquifer::manifests {
@@ -89,26 +91,38 @@ void read_node(Fields& fields, Metadata meta, FileObjects& out) {
   out.nodes.push_back({std::move(meta)});
 }
 
+using Reader = void (*)(Fields& fields, Metadata meta, FileObjects& out);
+
+// The kinds that kinds.h calls read. No two of them share a name, whatever their group.
+constexpr std::array kReaders{
+    std::pair<std::string_view, Reader>("Pod", &read_pod),
+    std::pair<std::string_view, Reader>("Service", &read_service),
+    std::pair<std::string_view, Reader>("EndpointSlice", &read_endpoint_slice),
+    std::pair<std::string_view, Reader>("Namespace", &read_namespace),
+    std::pair<std::string_view, Reader>("Node", &read_node),
+    std::pair<std::string_view, Reader>("ServiceEntry", &read_service_entry),
+    std::pair<std::string_view, Reader>("WorkloadEntry", &read_workload_entry),
+    std::pair<std::string_view, Reader>("Gateway", &read_gateway),
+    std::pair<std::string_view, Reader>("ConfigMap", &read_config_map),
+    std::pair<std::string_view, Reader>("AuthorizationPolicy", &read_authorization_policy),
+    std::pair<std::string_view, Reader>("PeerAuthentication", &read_peer_authentication),
+    std::pair<std::string_view, Reader>("NetworkPolicy", &read_network_policy),
+    std::pair<std::string_view, Reader>("EgressPolicy", &read_egress_policy),
+    std::pair<std::string_view, Reader>("HTTPRoute", &read_http_route),
+    std::pair<std::string_view, Reader>("GRPCRoute", &read_grpc_route),
+    std::pair<std::string_view, Reader>("TCPRoute", &read_tcp_route),
+    std::pair<std::string_view, Reader>("TLSRoute", &read_tls_route),
+    std::pair<std::string_view, Reader>("ReferenceGrant", &read_reference_grant),
+    std::pair<std::string_view, Reader>("VirtualService", &read_virtual_service),
+    std::pair<std::string_view, Reader>("DestinationRule", &read_destination_rule),
+};
+
 void read_known(Fields& fields, const Header& header, const Origin& origin, FileObjects& out) {
   Metadata meta = read_metadata(fields, header, origin);
-  if (header.kind == "Namespace") return read_namespace(fields, std::move(meta), out);
-  if (header.kind == "Pod") return read_pod(fields, std::move(meta), out);
-  if (header.kind == "Service") return read_service(fields, std::move(meta), out);
-  if (header.kind == "Node") return read_node(fields, std::move(meta), out);
-  if (header.kind == "ServiceEntry") return read_service_entry(fields, std::move(meta), out);
-  if (header.kind == "WorkloadEntry") return read_workload_entry(fields, std::move(meta), out);
-  if (header.kind == "Gateway") return read_gateway(fields, std::move(meta), out);
-  if (header.kind == "ConfigMap") return read_config_map(fields, std::move(meta), out);
-  if (header.kind == "AuthorizationPolicy") {
-    return read_authorization_policy(fields, std::move(meta), out);
-  }
-  if (header.kind == "PeerAuthentication") {
-    return read_peer_authentication(fields, std::move(meta), out);
-  }
-  if (header.kind == "NetworkPolicy") return read_network_policy(fields, std::move(meta), out);
-  if (header.kind == "EgressPolicy") return read_egress_policy(fields, std::move(meta), out);
-  if (header.kind == "HTTPRoute") return read_http_route(fields, std::move(meta), out);
-  return read_endpoint_slice(fields, std::move(meta), out);
+  const auto* reader =
+      std::ranges::find(kReaders, header.kind, [](const auto& row) { return row.first; });
+  AQUIFER_ASSERT(reader != kReaders.end());
+  reader->second(fields, std::move(meta), out);
 }
 
 class FileReader {

@@ -28,6 +28,12 @@ void read_peer_authentication(Fields& fields, Metadata meta, FileObjects& out);
 void read_network_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_egress_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_http_route(Fields& fields, Metadata meta, FileObjects& out);
+void read_grpc_route(Fields& fields, Metadata meta, FileObjects& out);
+void read_tcp_route(Fields& fields, Metadata meta, FileObjects& out);
+void read_tls_route(Fields& fields, Metadata meta, FileObjects& out);
+void read_reference_grant(Fields& fields, Metadata meta, FileObjects& out);
+void read_virtual_service(Fields& fields, Metadata meta, FileObjects& out);
+void read_destination_rule(Fields& fields, Metadata meta, FileObjects& out);
 /// ConfigMaps other than istio-system/istio are left alone.
 void read_config_map(Fields& fields, Metadata meta, FileObjects& out);
 

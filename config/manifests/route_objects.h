@@ -8,6 +8,7 @@
 #include "config/model/l7/route.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,9 @@ struct MatchObject {
   /// Of a GRPCRoute's match, for its precedence.
   std::size_t service_chars = 0;
   std::size_t method_chars = 0;
+  /// Of a VirtualService's match: its name, and the service's port it is for (0: all).
+  std::string name;
+  std::uint16_t port = 0;
 };
 
 struct RouteRuleObject {
@@ -63,6 +67,8 @@ struct RouteRuleObject {
   l7::Route route;
   std::vector<BackendObject> backends;
   std::vector<MirrorObject> mirrors;
+  /// A VirtualService's rewrite.uri, whose meaning depends on the match.
+  std::optional<std::string> rewrite_uri;
 };
 
 struct RouteObject {

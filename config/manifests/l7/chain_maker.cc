@@ -42,22 +42,41 @@ l7::Chain empty_chain(const model::Service& service, const model::ServicePort& p
   return chain;
 }
 
+std::string ChainMaker::key_of(const BackendObject& backend, std::string_view from_ns,
+                               std::uint16_t usual_port) const {
+  const BackendTarget target = services_.backend(backend, from_ns, usual_port);
+  if (target.record == nullptr) return {};
+  const model::Service& service = *target.record->service;
+  std::string key = l7::cluster_key(service.ns, service.hostname, target.port, backend.subset);
+  if (!backend.subset.empty() && !clusters_.has(key)) return {};
+  return key;
+}
+
 std::vector<l7::WeightedCluster> ChainMaker::clusters(const std::vector<BackendObject>& backends,
-                                                      std::string_view from_ns) const {
+                                                      std::string_view from_ns,
+                                                      std::uint16_t usual_port) const {
   std::vector<l7::WeightedCluster> clusters;
   for (const BackendObject& backend : backends) {
     l7::WeightedCluster cluster;
-    const BackendTarget target = services_.backend(backend, from_ns);
-    if (target.record != nullptr) {
-      const model::Service& service = *target.record->service;
-      cluster.cluster = l7::cluster_key(service.ns, service.hostname, target.port, backend.subset);
-    }
+    cluster.cluster = key_of(backend, from_ns, usual_port);
     cluster.weight = backend.weight;
     cluster.request_headers = backend.request_headers;
     cluster.response_headers = backend.response_headers;
     clusters.push_back(std::move(cluster));
   }
   return clusters;
+}
+
+std::vector<l7::Mirror> ChainMaker::mirrors(const std::vector<MirrorObject>& mirrors,
+                                            std::string_view from_ns,
+                                            std::uint16_t usual_port) const {
+  std::vector<l7::Mirror> result;
+  for (const MirrorObject& mirror : mirrors) {
+    std::string key = key_of(mirror.backend, from_ns, usual_port);
+    // A copy that nobody gets: `check` says so.
+    if (!key.empty()) result.push_back({std::move(key), mirror.millionths});
+  }
+  return result;
 }
 
 l7::Route ChainMaker::rule_of(const RouteObject& object, std::size_t rule) const {
@@ -79,14 +98,7 @@ l7::Route ChainMaker::rule_of(const RouteObject& object, std::size_t rule) const
       forward->clusters = clusters(written.backends, object.meta.ns);
     }
   }
-  for (const MirrorObject& mirror : written.mirrors) {
-    const BackendTarget target = services_.backend(mirror.backend, object.meta.ns);
-    if (target.record == nullptr) continue;  // a copy that nobody gets; `check` says so
-    const model::Service& service = *target.record->service;
-    route.mirrors.push_back(
-        {l7::cluster_key(service.ns, service.hostname, target.port, mirror.backend.subset),
-         mirror.millionths});
-  }
+  route.mirrors = mirrors(written.mirrors, object.meta.ns);
   return route;
 }
 

@@ -86,18 +86,19 @@ std::vector<const model::ServiceRecord*> MeshServices::parents(const ParentObjec
   return records;
 }
 
-BackendTarget MeshServices::backend(const BackendObject& backend, std::string_view from_ns) const {
+BackendTarget MeshServices::backend(const BackendObject& backend, std::string_view from_ns,
+                                    std::uint16_t usual_port) const {
   if (backend.unusable) return {nullptr, 0, "asks for what is not supported"};
   if (is_service(backend.group, backend.kind)) {
     const model::ServiceRecord* record = service(backend.ns, backend.name);
-    if (record != nullptr) return with_port(record, backend);
+    if (record != nullptr) return with_port(record, backend, usual_port);
     return {
         nullptr, 0,
         fmt::format("there is no Service {}/{}: write the name of one", backend.ns, backend.name)};
   }
   if (backend.group == kIstioNetworking && backend.kind == "Hostname") {
-    const model::ServiceRecord* record = host(from_ns, backend.name);
-    if (record != nullptr) return with_port(record, backend);
+    const model::ServiceRecord* record = host(from_ns, full_host(backend.name, from_ns));
+    if (record != nullptr) return with_port(record, backend, usual_port);
     return {nullptr, 0,
             fmt::format("no service has the host name {}: write the host of a Service or of a "
                         "ServiceEntry",
@@ -110,7 +111,8 @@ BackendTarget MeshServices::backend(const BackendObject& backend, std::string_vi
 }
 
 BackendTarget MeshServices::with_port(const model::ServiceRecord* record,
-                                      const BackendObject& backend) const {
+                                      const BackendObject& backend,
+                                      std::uint16_t usual_port) const {
   const model::Service& service = *record->service;
   if (service.kind == model::ServiceKind::external_name) {
     return {nullptr, 0,
@@ -119,7 +121,8 @@ BackendTarget MeshServices::with_port(const model::ServiceRecord* record,
   }
   // Without a port, that of a service which has one alone (VirtualService).
   const bool only = backend.port == 0 && service.ports.size() == 1;
-  const std::uint16_t port = only ? service.ports.front().port : backend.port;
+  const std::uint16_t written = backend.port != 0 ? backend.port : usual_port;
+  const std::uint16_t port = only ? service.ports.front().port : written;
   if (service.find_port(port) != nullptr) return {record, port, {}};
   if (port == 0) {
     return {nullptr, 0, fmt::format("the port is missing: write one of {}", port_list(service))};

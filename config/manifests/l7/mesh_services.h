@@ -39,8 +39,10 @@ class MeshServices {
       std::string_view hostname) const;
   /// The services that a parentRef means.
   [[nodiscard]] std::vector<const model::ServiceRecord*> parents(const ParentObject& parent) const;
-  /// `from_ns` is the route's.
-  [[nodiscard]] BackendTarget backend(const BackendObject& backend, std::string_view from_ns) const;
+  /// `from_ns` is the route's. A backend that names no port means the only one of its service, else
+  /// `usual_port`, if there is such a port.
+  [[nodiscard]] BackendTarget backend(const BackendObject& backend, std::string_view from_ns,
+                                      std::uint16_t usual_port = 0) const;
 
   /// "web" in namespace "shop" is "web.shop.svc.cluster.local"; what has a dot stays.
   [[nodiscard]] std::string full_host(std::string_view host, std::string_view ns) const;
@@ -50,7 +52,8 @@ class MeshServices {
  private:
   using Records = std::vector<const model::ServiceRecord*>;
   [[nodiscard]] BackendTarget with_port(const model::ServiceRecord* record,
-                                        const BackendObject& backend) const;
+                                        const BackendObject& backend,
+                                        std::uint16_t usual_port) const;
 
   const Assembly& assembly_;
   std::unordered_map<std::string, const model::ServiceRecord*> by_key_;

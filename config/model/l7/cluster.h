@@ -58,6 +58,7 @@ struct Balancing {
   std::uint32_t maglev_table = 65537;
   Duration slow_start{};  ///< a new endpoint gets its full share after this; zero: at once
   double slow_start_aggression = 1.0;
+  std::uint32_t slow_start_min_percent = 10;  ///< of its full share, from the start
   /// Percent of healthy endpoints below which health is ignored. Istio's default is 0: never.
   std::uint32_t panic_percent = 0;
   std::vector<LocalityRule> distribute;
@@ -106,6 +107,9 @@ struct UpstreamTls {
   std::string server_name;
   std::vector<std::string> subject_alt_names;
   std::string ca_certificates;  ///< a file; empty: the system's
+  /// Files, both or none: what the endpoints are shown (mode MUTUAL).
+  std::string client_certificate;
+  std::string private_key;
   bool insecure_skip_verify = false;
   friend bool operator==(const UpstreamTls&, const UpstreamTls&) = default;
 };

@@ -147,6 +147,10 @@ struct RetryPolicy {
   /// Somebody asked for it: requests that are not idempotent are retried, too. Without, only what
   /// the server cannot have acted on, and idempotent ones.
   bool configured = false;
+  /// A retry may go to an endpoint that was tried already, even if there are others.
+  bool same_endpoint = false;
+  /// A retry goes to another locality than the tries before it, if there is one.
+  bool other_localities = false;
 
   [[nodiscard]] bool has(RetryOn condition) const noexcept {
     return (on & static_cast<std::uint32_t>(condition)) != 0;
