@@ -1,11 +1,13 @@
-// Event: one coroutine waits, others notify. Resumption goes through the ready queue.
+// Event: one waits, others notify. Resumption goes through the ready queue.
 #pragma once
 
 #include "common/base/result.h"
 #include "common/coro/cancel.h"
 #include "common/coro/ready_queue.h"
+#include "common/coro/wakeup.h"
 
 #include <coroutine>
+#include <utility>
 
 namespace aquifer::coro {
 
@@ -21,17 +23,36 @@ class Event {
   /// Wakes the waiter, or the next one that comes.
   void notify() noexcept {
     if (waiter_ != nullptr) {
-      wake();
+      wake_waiter();
     } else {
       set_ = true;
     }
   }
   [[nodiscard]] bool has_waiter() const noexcept { return waiter_ != nullptr; }
 
-  class Waiter : CancelHook {
+  /// A wait without a coroutine: `wakeup` is called by the next notify(). False when that has come
+  /// already: it is forgotten, and nothing waits.
+  [[nodiscard]] bool listen(Wakeup& wakeup) noexcept {
+    AQUIFER_ASSERT(waiter_ == nullptr);
+    if (set_) {
+      set_ = false;
+      return false;
+    }
+    waiter_ = &wakeup;
+    return true;
+  }
+  /// Ends the wait, if there is one, by waking who waits; nothing is remembered.
+  void end_wait() noexcept {
+    if (waiter_ != nullptr) wake_waiter();
+  }
+
+  class Waiter : Wakeup, CancelHook {
    public:
     Waiter(Event& event, CancelSource* cancel) noexcept
-        : CancelHook(&Waiter::on_cancel), event_(event), cancel_(cancel) {}
+        : Wakeup(&Waiter::on_wake),
+          CancelHook(&Waiter::on_cancel),
+          event_(event),
+          cancel_(cancel) {}
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
     // A frame destroyed while it waits would be resumed later.
@@ -63,7 +84,13 @@ class Event {
     static void on_cancel(CancelHook& hook) noexcept {
       auto& waiter = static_cast<Waiter&>(hook);
       waiter.cancelled_ = true;
-      waiter.event_.wake();
+      waiter.event_.end_wait();
+    }
+    static void on_wake(Wakeup& wakeup) noexcept {
+      auto& waiter = static_cast<Waiter&>(wakeup);
+      waiter.parked_ = false;
+      waiter.unlink();
+      ReadyQueue::current().push(waiter.self_, waiter.share_);
     }
     Event& event_;
     CancelSource* cancel_;
@@ -79,14 +106,8 @@ class Event {
   }
 
  private:
-  void wake() noexcept {
-    Waiter* waiter = waiter_;
-    waiter_ = nullptr;
-    waiter->parked_ = false;
-    waiter->unlink();
-    ReadyQueue::current().push(waiter->self_, waiter->share_);
-  }
-  Waiter* waiter_ = nullptr;
+  void wake_waiter() noexcept { std::exchange(waiter_, nullptr)->wake(); }
+  Wakeup* waiter_ = nullptr;
   bool set_ = false;
 };
 

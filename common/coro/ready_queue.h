@@ -1,5 +1,6 @@
-// Who runs next on this thread. Everything that wakes a coroutine goes through here, so nothing is
-// ever resumed from inside a callback or from inside another coroutine's statement.
+// Who runs next on this thread. Everything that wakes a coroutine, or what goes on without one,
+// goes through here, so nothing is ever resumed from inside a callback or from inside another
+// coroutine's statement.
 #pragma once
 
 #include "common/coro/work_meter.h"
@@ -9,13 +10,18 @@
 
 namespace aquifer::coro {
 
-/// FIFO of coroutines that may go on, each with whom it works for. One per loop thread.
+/// FIFO of those that may go on, each with whom it works for. One per loop thread.
 class ReadyQueue {
  public:
-  void push(std::coroutine_handle<> handle, WorkShare* share) { next_.push_back({handle, share}); }
+  void push(std::coroutine_handle<> handle, WorkShare* share) {
+    push(&ReadyQueue::resume, handle.address(), share);
+  }
+  /// `run(what)` is called once; `what` stays until then.
+  using Run = void (*)(void* what) noexcept;
+  void push(Run run, void* what, WorkShare* share) { next_.push_back({run, what, share}); }
   [[nodiscard]] bool empty() const noexcept { return next_.empty(); }
 
-  /// Resumes what was ready when it was called; what becomes ready meanwhile waits for the next
+  /// Runs what was ready when it was called; what becomes ready meanwhile waits for the next
   /// round, so that completions and timers get their turn.
   void run_once();
 
@@ -27,9 +33,13 @@ class ReadyQueue {
 
  private:
   struct Entry {
-    std::coroutine_handle<> handle;
+    Run run;
+    void* what;
     WorkShare* share;
   };
+  static void resume(void* frame) noexcept {
+    std::coroutine_handle<>::from_address(frame).resume();
+  }
   std::vector<Entry> next_;
   std::vector<Entry> running_;
   WorkMeter meter_;

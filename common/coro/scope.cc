@@ -26,7 +26,7 @@ Scope::Root Scope::run(Scope& scope, Task<void> task) {
     Task<void> owned = std::move(task);
     co_await std::move(owned);
   }
-  if (--scope.running_ == 0) scope.idle_.notify();
+  scope.one_ended();
 }
 
 void Scope::spawn(Task<void> task) {

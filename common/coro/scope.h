@@ -23,7 +23,19 @@ class Scope {
   /// value.
   void spawn(Task<void> task);
 
-  /// Completes when no task runs. One joiner at a time; spawning after the join began is allowed.
+  /// Something that goes on in the scope without a task of its own: join() waits until it is gone.
+  class Member {
+   public:
+    explicit Member(Scope& scope) noexcept : scope_(scope) { ++scope_.running_; }
+    Member(const Member&) = delete;
+    Member& operator=(const Member&) = delete;
+    ~Member() { scope_.one_ended(); }
+
+   private:
+    Scope& scope_;
+  };
+
+  /// Completes when nothing runs. One joiner at a time; spawning after the join began is allowed.
   Task<void> join();
 
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
@@ -33,6 +45,9 @@ class Scope {
  private:
   struct Root;
   static Root run(Scope& scope, Task<void> task);
+  void one_ended() noexcept {
+    if (--running_ == 0) idle_.notify();
+  }
 
   std::size_t running_ = 0;
   Event idle_;

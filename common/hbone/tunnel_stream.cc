@@ -42,21 +42,20 @@ void TunnelStream::refuse(int status) {
   tunnel_.request_flush();
 }
 
-coro::Task<Result<std::size_t>> TunnelStream::writable(coro::CancelSource* cancel) {
+Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
   for (;;) {
-    if (failed_) co_return std::unexpected(*failed_);
+    if (failed_) return std::unexpected(*failed_);
     const std::size_t window = tunnel_.session_.send_window(*stream_);
     if (window > 0 && tunnel_.has_room()) {
-      if (unsent_.empty()) co_return std::min(window, kAllowance);
-      CO_TRY_VOID(tunnel_.send_data(*stream_, unsent_.take(window)));
+      if (unsent_.empty()) return std::min(window, kAllowance);
+      TRY_VOID(tunnel_.send_data(*stream_, unsent_.take(window)));
       continue;
     }
     if (window > 0 && !waits_for_room_) {
       waits_for_room_ = true;
       tunnel_.wait_for_room(*this);
     }
-    const Status woken = co_await writable_.wait(cancel);
-    if (!woken) co_return std::unexpected(woken.error());
+    if (writable_.listen(wakeup)) return 0;
   }
 }
 
@@ -71,18 +70,17 @@ Status TunnelStream::write(io::Buffer bytes) {
   return tunnel_.send_data(*stream_, unsent_.take(window));
 }
 
-coro::Task<Result<io::Buffer>> TunnelStream::read(std::size_t bytes_max,
-                                                  coro::CancelSource* cancel) {
+Result<std::optional<io::Buffer>> TunnelStream::poll_read(std::size_t bytes_max,
+                                                          coro::Wakeup& wakeup) {
   for (;;) {
     if (!inbox_.empty()) {
       io::Buffer piece = inbox_.take(bytes_max);
       tunnel_.took_from_inbox(*stream_, piece.size());
-      co_return std::move(piece);
+      return piece;
     }
-    if (failed_) co_return std::unexpected(*failed_);
-    if (stream_->remote_ended()) co_return io::Buffer();
-    const Status woken = co_await readable_.wait(cancel);
-    if (!woken) co_return std::unexpected(woken.error());
+    if (failed_) return std::unexpected(*failed_);
+    if (stream_->remote_ended()) return io::Buffer();
+    if (readable_.listen(wakeup)) return std::nullopt;
   }
 }
 
@@ -103,12 +101,11 @@ void TunnelStream::abort() noexcept {
   fail(Error(Errc::closed, ErrorSource::internal, "aborted"));
 }
 
-coro::Task<Error> TunnelStream::failure(coro::CancelSource* cancel) {
+std::optional<Error> TunnelStream::poll_failure(coro::Wakeup& wakeup) {
   while (!failed_) {
-    const Status woken = co_await readable_.wait(cancel);
-    if (!woken) co_return woken.error();
+    if (readable_.listen(wakeup)) return std::nullopt;
   }
-  co_return *failed_;
+  return failed_;
 }
 
 void TunnelStream::fail(Error error) noexcept {

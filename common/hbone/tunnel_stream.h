@@ -27,13 +27,15 @@ class TunnelStream final : public io::ByteStream {
   /// Client: the answer's baggage.
   [[nodiscard]] const ConnectResponse& response() const noexcept { return *response_; }
 
-  [[nodiscard]] coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override;
+  [[nodiscard]] Result<std::size_t> poll_writable(coro::Wakeup& wakeup) override;
   [[nodiscard]] Status write(io::Buffer bytes) override;
-  [[nodiscard]] coro::Task<Result<io::Buffer>> read(std::size_t bytes_max,
-                                                    coro::CancelSource* cancel) override;
+  [[nodiscard]] Result<std::optional<io::Buffer>> poll_read(std::size_t bytes_max,
+                                                            coro::Wakeup& wakeup) override;
+  [[nodiscard]] std::optional<Error> poll_failure(coro::Wakeup& wakeup) override;
+  void end_write_wait() noexcept override { writable_.end_wait(); }
+  void end_read_wait() noexcept override { readable_.end_wait(); }
   [[nodiscard]] Status shutdown_write() override;
   void abort() noexcept override;
-  [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
   [[nodiscard]] bool is_quiet() noexcept override {
     return inbox_.empty() && !failed_ && !stream_->remote_ended();
   }

@@ -2,58 +2,60 @@
 
 #include "common/io/loop.h"
 
-#include <cerrno>
-
 namespace aquifer::io {
 
-bool Operation::await_ready() noexcept {
+bool Operation::try_now(Loop& loop) noexcept {
+  if (!loop.spend_inline_budget()) return false;
+  return loop.backend().try_now(*this, result_);
+}
+
+void Operation::start(Loop& loop) noexcept {
+  started_ = true;
+  loop.backend().start(*this);
+}
+
+void Operation::end(Loop& loop, Errc reason) noexcept {
+  if (!started_ || ending()) return;
+  ended_by_ = reason;
+  loop.backend().cancel(*this);
+}
+
+Status Operation::outcome(const char* what) const noexcept {
+  if (result_ >= 0) return {};
+  if (given_up()) return fail(ended_by_, what);
+  return std::unexpected(error_from_errno(-result_, what));
+}
+
+bool OperationWait::ready() noexcept {
   if (cancel_ != nullptr && cancel_->cancelled()) {
-    ended_by_ = Errc::cancelled;
-    result_ = -ECANCELED;
+    operation_.give_up(Errc::cancelled);
     return true;
   }
-  if (!loop_.spend_inline_budget()) return false;
-  return loop_.backend().try_now(*this, result_);
+  return operation_.try_now(loop_);
 }
 
-void Operation::await_suspend(std::coroutine_handle<> self) noexcept {
+void OperationWait::suspend(std::coroutine_handle<> self) noexcept {
   self_ = self;
   share_ = loop_.ready().meter().current();
-  started_ = true;
   Timer::arm(loop_.timers(), deadline_);
   if (cancel_ != nullptr) cancel_->add(*this);
-  loop_.backend().start(*this);
+  operation_.start(loop_);
 }
 
-void Operation::complete(int result) noexcept {
-  AQUIFER_DEBUG_ASSERT(started_);
-  started_ = false;
-  result_ = result;
+void OperationWait::finish() noexcept {
   Timer::disarm();
   CancelHook::unlink();
   loop_.ready().push(self_, share_);
 }
 
-void Operation::on_cancel(coro::CancelHook& hook) noexcept {
-  static_cast<Operation&>(hook).end(Errc::cancelled);
+void OperationWait::on_cancel(coro::CancelHook& hook) noexcept {
+  auto& wait = static_cast<OperationWait&>(hook);
+  wait.operation_.end(wait.loop_, Errc::cancelled);
 }
 
-void Operation::on_deadline(Timer& timer) noexcept {
-  static_cast<Operation&>(timer).end(Errc::timed_out);
-}
-
-void Operation::end(Errc reason) noexcept {
-  if (!started_ || ending()) return;
-  ended_by_ = reason;
-  loop_.backend().cancel(*this);
-}
-
-Status Operation::outcome(const char* what) const noexcept {
-  if (result_ >= 0) return {};
-  // -EINTR: the kernel was in the middle of it when it was asked to end.
-  const bool given_up = result_ == -ECANCELED || result_ == -EINTR;
-  if (given_up && ending()) return fail(ended_by_, what);
-  return std::unexpected(error_from_errno(-result_, what));
+void OperationWait::on_deadline(Timer& timer) noexcept {
+  auto& wait = static_cast<OperationWait&>(timer);
+  wait.operation_.end(wait.loop_, Errc::timed_out);
 }
 
 }  // namespace aquifer::io

@@ -8,25 +8,25 @@
 namespace aquifer::io {
 
 /// `Readable wait(loop, channel, deadline, cancel); auto status = co_await wait;`
-class Readable : public Operation {
+class Readable : public Awaited<Operation> {
  public:
   Readable(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
-      : Operation(loop, OperationKind::readable, channel, deadline, cancel) {}
+      : Awaited(loop, deadline, cancel, OperationKind::readable, channel) {}
   [[nodiscard]] Status await_resume() noexcept { return outcome("waiting to read"); }
 };
 
-class Writable : public Operation {
+class Writable : public Awaited<Operation> {
  public:
   Writable(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
-      : Operation(loop, OperationKind::writable, channel, deadline, cancel) {}
+      : Awaited(loop, deadline, cancel, OperationKind::writable, channel) {}
   [[nodiscard]] Status await_resume() noexcept { return outcome("waiting to write"); }
 };
 
 /// Completes when the connection is over in both directions or failed; data alone does not wake it.
-class Hangup : public Operation {
+class Hangup : public Awaited<Operation> {
  public:
   Hangup(Loop& loop, Channel& channel, Deadline deadline, coro::CancelSource* cancel) noexcept
-      : Operation(loop, OperationKind::hangup, channel, deadline, cancel) {}
+      : Awaited(loop, deadline, cancel, OperationKind::hangup, channel) {}
   [[nodiscard]] Status await_resume() noexcept { return outcome("waiting for the end"); }
 };
 

@@ -28,9 +28,13 @@ Fd Socket::take_fd() noexcept {
 }
 
 Result<Buffer> Socket::Recv::await_resume() noexcept {
-  if (const Status status = outcome("receiving"); !status) return std::unexpected(status.error());
-  if (const int failure = channel().failure; buffer.empty() && failure != 0) {
-    return std::unexpected(error_from_errno(failure, "receiving"));
+  return received(outcome("receiving"), buffer, channel());
+}
+
+Result<Buffer> received(const Status& outcome, Buffer& buffer, const Channel& channel) noexcept {
+  if (!outcome) return std::unexpected(outcome.error());
+  if (buffer.empty() && channel.failure != 0) {
+    return std::unexpected(error_from_errno(channel.failure, "receiving"));
   }
   return std::move(buffer);
 }
@@ -72,11 +76,12 @@ coro::Task<Status> Socket::send_all(ByteView bytes, Deadline deadline, coro::Can
 
 namespace {
 
-class Connect : public ConnectOperation {
+class Connect : public Awaited<ConnectOperation> {
  public:
   Connect(Socket& socket, const SockaddrStorage& to, Deadline deadline,
           coro::CancelSource* cancel) noexcept
-      : ConnectOperation(socket.loop(), socket.channel(), to.get(), to.length, deadline, cancel) {}
+      : Awaited(socket.loop(), deadline, cancel, socket.channel(),
+                static_cast<const void*>(to.get()), to.length) {}
   [[nodiscard]] Status await_resume() noexcept { return outcome("connecting"); }
 };
 

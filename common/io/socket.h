@@ -25,10 +25,10 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  class Recv : public ReceiveOperation {
+  class Recv : public Awaited<ReceiveOperation> {
    public:
     Recv(Socket& socket, std::uint32_t max, Deadline deadline, coro::CancelSource* cancel) noexcept
-        : ReceiveOperation(socket.loop_, socket.channel_, max, deadline, cancel) {}
+        : Awaited(socket.loop_, deadline, cancel, socket.channel_, max) {}
     [[nodiscard]] Result<Buffer> await_resume() noexcept;
   };
   /// Waits for bytes and gives them in a leased buffer (at most `bytes_max`, at most the pool's
@@ -83,5 +83,9 @@ class Socket {
   Fd fd_;
   Channel channel_;
 };
+
+/// What came of a receive on `channel`: its buffer, or why there is none.
+[[nodiscard]] Result<Buffer> received(const Status& outcome, Buffer& buffer,
+                                      const Channel& channel) noexcept;
 
 }  // namespace aquifer::io

@@ -8,15 +8,16 @@
 
 namespace aquifer::io {
 
-coro::Task<Result<std::size_t>> SocketStream::writable(coro::CancelSource* cancel) {
+Result<std::size_t> SocketStream::poll_writable(coro::Wakeup& wakeup) {
+  if (writing_.take_completed()) TRY_VOID(writing_.outcome("waiting to write"));
   while (!unsent_.empty()) {
-    CO_TRY(const std::size_t sent, socket_.try_send(unsent_.front()));
+    TRY(const std::size_t sent, socket_.try_send(unsent_.front()));
     unsent_.consume(sent);
     if (sent > 0) continue;
-    const Status ready = co_await socket_.writable(Deadline::never(), cancel);
-    if (!ready) co_return std::unexpected(ready.error());
+    if (!writing_.begin(socket_.loop(), OperationKind::writable, wakeup)) return 0;
+    TRY_VOID(writing_.outcome("waiting to write"));
   }
-  co_return kAllowance;
+  return kAllowance;
 }
 
 Status SocketStream::write(Buffer bytes) {
@@ -35,11 +36,13 @@ std::size_t SocketStream::deliver(ByteView bytes) noexcept {
   return socket_.try_send(bytes).value_or(0);
 }
 
-coro::Task<Result<Buffer>> SocketStream::read(std::size_t bytes_max, coro::CancelSource* cancel) {
-  if (put_back_ != nullptr) co_return take_put_back(bytes_max);
-  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(bytes_max, UINT32_MAX));
-  auto received = co_await socket_.recv(most, Deadline::never(), cancel);
-  co_return received;
+Result<std::optional<Buffer>> SocketStream::poll_read(std::size_t bytes_max, coro::Wakeup& wakeup) {
+  if (put_back_ != nullptr) return take_put_back(bytes_max);
+  if (!reading_.take_completed()) {
+    reading_.bytes_max = static_cast<std::uint32_t>(std::min<std::size_t>(bytes_max, UINT32_MAX));
+    if (!reading_.begin(socket_.loop(), OperationKind::recv, wakeup)) return std::nullopt;
+  }
+  return received(reading_.outcome("receiving"), reading_.buffer, socket_.channel());
 }
 
 void SocketStream::put_back(Buffer bytes) {
@@ -59,11 +62,13 @@ Status SocketStream::shutdown_write() {
   return socket_.shutdown_write();
 }
 
-coro::Task<Error> SocketStream::failure(coro::CancelSource* cancel) {
-  Hangup wait(socket_.loop(), socket_.channel(), Deadline::never(), cancel);
-  const Status hung_up = co_await wait;
-  if (!hung_up) co_return hung_up.error();
-  co_return Error(Errc::connection_reset, "connection reset");
+std::optional<Error> SocketStream::poll_failure(coro::Wakeup& wakeup) {
+  if (!reading_.take_completed() &&
+      !reading_.begin(socket_.loop(), OperationKind::hangup, wakeup)) {
+    return std::nullopt;
+  }
+  const Status hung_up = reading_.outcome("waiting for the end");
+  return hung_up ? Error(Errc::connection_reset, "connection reset") : hung_up.error();
 }
 
 bool SocketStream::is_quiet() noexcept {

@@ -11,15 +11,20 @@ namespace aquifer::io {
 
 class SocketStream final : public ByteStream, DirectSink {
  public:
-  SocketStream(Loop& loop, Fd fd) noexcept : socket_(loop, std::move(fd)) {}
+  SocketStream(Loop& loop, Fd fd) noexcept
+      : socket_(loop, std::move(fd)),
+        reading_(socket_.channel(), UINT32_MAX),
+        writing_(OperationKind::writable, socket_.channel()) {}
 
-  [[nodiscard]] coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override;
+  [[nodiscard]] Result<std::size_t> poll_writable(coro::Wakeup& wakeup) override;
   [[nodiscard]] Status write(Buffer bytes) override;
-  [[nodiscard]] coro::Task<Result<Buffer>> read(std::size_t bytes_max,
-                                                coro::CancelSource* cancel) override;
+  [[nodiscard]] Result<std::optional<Buffer>> poll_read(std::size_t bytes_max,
+                                                        coro::Wakeup& wakeup) override;
+  [[nodiscard]] std::optional<Error> poll_failure(coro::Wakeup& wakeup) override;
+  void end_write_wait() noexcept override { writing_.cancel(socket_.loop()); }
+  void end_read_wait() noexcept override { reading_.cancel(socket_.loop()); }
   [[nodiscard]] Status shutdown_write() override;
   void abort() noexcept override;
-  [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override;
   [[nodiscard]] bool is_quiet() noexcept override;
   [[nodiscard]] DirectSink* as_sink() noexcept override { return this; }
   std::size_t deliver(ByteView bytes) noexcept override;
@@ -40,6 +45,9 @@ class SocketStream final : public ByteStream, DirectSink {
   Buffer take_put_back(std::size_t bytes_max);
 
   Socket socket_;
+  // The receive that is under way, or the watch for a failure that takes its place.
+  Told<ReceiveOperation> reading_;
+  Told<Operation> writing_;
   ChunkQueue unsent_;
   // Null for nearly every connection, for ever.
   std::unique_ptr<Buffer> put_back_;

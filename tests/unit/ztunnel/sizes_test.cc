@@ -54,7 +54,7 @@ ON_BOTH_BACKENDS("an idle connection costs less than 3 KiB of frames, no buffer 
 }
 
 // Per connection: two of the streams, a copy and a record, which is mostly views for the log.
-static_assert(sizeof(io::SocketStream) <= 112);             // 96
+static_assert(sizeof(io::SocketStream) <= 256);             // 232
 static_assert(sizeof(io::Copy) <= 192);                     // 160
 static_assert(sizeof(telemetry::ConnectionRecord) <= 384);  // 320
 // Per stream of a tunnel: what its application sees, and what the session keeps of it.

@@ -1,6 +1,8 @@
 // Promises of size: what a connection costs while nothing happens on it. Raising a limit is a
 // decision, not a repair.
 #include "common/coro/frame_pool.h"
+#include "common/io/copy.h"
+#include "common/io/socket_stream.h"
 #include "tests/unit/common/io/io_fixture.h"
 
 #include <fstream>
@@ -12,9 +14,13 @@ namespace {
 static_assert(sizeof(Channel) <= 32);
 static_assert(sizeof(Socket) <= 56);
 static_assert(sizeof(Buffer) <= 32);
-// 8 of them say for whom the waiting coroutine works (work_meter.h).
-static_assert(sizeof(Writable) <= 104);
-static_assert(sizeof(Socket::Recv) <= 136);
+// What waits for a tunnel or a dial; a copied stream has what is told instead.
+static_assert(sizeof(Writable) <= 120);
+static_assert(sizeof(Socket::Recv) <= 160);
+static_assert(sizeof(Told<Operation>) <= 40);
+static_assert(sizeof(Told<ReceiveOperation>) <= 80);
+static_assert(sizeof(SocketStream) <= 240);
+static_assert(sizeof(Copy) <= 176);
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
