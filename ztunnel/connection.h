@@ -4,7 +4,7 @@
 
 #include "common/base/address.h"
 #include "common/base/spiffe.h"
-#include "common/telemetry/connection_record.h"
+#include "common/telemetry/access_log.h"
 #include "config/model/egress.h"
 #include "config/model/service.h"
 #include "config/model/workload.h"
@@ -50,13 +50,6 @@ struct ConnectionFacts {
   /// Outbound; null when nothing is known.
   std::shared_ptr<const DestinationNames> names;
 };
-
-/// Opens the record: counts, and logs at debug. Told how it ended, it writes the access-log line.
-[[nodiscard]] telemetry::ConnectionRecord open_record(Worker& worker, const ConnectionFacts& facts);
-
-/// `facts` now name another destination than the record was opened for, which failed with `flag`.
-void turn_record_to(telemetry::ConnectionRecord& record, telemetry::ResponseFlag flag,
-                    const ConnectionFacts& facts);
 
 /// The `baggage` header that describes `workload`.
 [[nodiscard]] std::string baggage_of(const model::Workload& workload);

@@ -32,7 +32,7 @@ void look_at(const PodProxy& proxy, SurveyOf what, MonoTime now, Survey& into) {
     FlowEvent event;
     event.at = std::chrono::system_clock::now();
     event.facts = live.facts();
-    set_bytes(event, live.record(), now);
+    add_record(event, live.record(), now);
     into.flows.push_back(std::move(event));
   });
 }

@@ -1,7 +1,6 @@
 #include "ztunnel/inbound.h"
 
 #include "common/hbone/forwarded.h"
-#include "common/io/copy.h"
 #include "common/io/socket_stream.h"
 #include "common/telemetry/access_log.h"
 #include "common/tls/connect.h"
@@ -107,59 +106,55 @@ coro::Task<void> Inbound::serve_connect(const Peer& peer,
   facts.wanted_address = target->upstream.addr;
   facts.hbone_address = request.authority;
   facts.source = End{snapshot->workload_by_ip(local->network, peer.address.addr.ip), peer.identity};
-  facts.destination = End{local, std::make_shared<const SpiffeId>(local->identity)};
+  facts.destination = End{local, std::shared_ptr<const SpiffeId>(local, &local->identity)};
   facts.service = target->service;
   if (facts.service == nullptr) {
     const std::string host = hbone::parse_forwarded(request.forwarded).host;
     if (!host.empty()) facts.service = model::claimed_service(*snapshot, *local, host);
   }
-  auto record = open_record(worker, facts);
-  LiveConnection live(pod_.live, facts, record);
+  auto live =
+      std::make_unique<LiveConnection>(pod_.live, pod_.kinds.of(facts), facts.source_address);
 
   // Before the 200: a failure is a status.
   if (const auto refusal = admit_inbound(worker, *snapshot, *local, facts)) {
     stream->refuse(401);
-    live.refuse(worker.loop.now(), *refusal);
+    live->refuse(*refusal);
     co_return;
   }
   auto application = co_await connect_plain(
       pod_, target->upstream.addr, worker.loop.after(kConnectTimeout), peer.address.addr.ip);
   if (!application) {
     stream->refuse(503);
-    record.fail(worker.loop.now(), response_flag(application.error()),
-                error_text(application.error()));
+    live->fail(response_flag(application.error()), error_text(application.error()));
     co_return;
   }
   hbone::ConnectResponse response;
   if (worker.node.settings.response_baggage) response.baggage = baggage_of(*local);
   if (const Status accepted = stream->accept(response); !accepted) {
     (*application)->abort();
-    record.succeed(worker.loop.now());  // the client went away first
+    live->succeed();  // the client went away first
     co_return;
   }
 
-  // After the 200: bytes, and how they ended.
-  io::Copy copy(*stream, **application, record);
-  live.attach(copy);
-  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  live.finish(end, worker.loop.now());
+  // After the 200: bytes, and how they ended; this frame is not needed for that.
+  LiveConnection::run(std::move(live), std::move(stream), std::move(*application));
 }
 
 coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   Worker& worker = pod_.worker;
-  const telemetry::GaugeHold open_socket(
+  telemetry::GaugeHold open_socket(
       worker.node.traffic.sockets_open(telemetry::Reporter::destination));
-  io::SocketStream client(worker.loop, std::move(accepted));
-  tune_socket(client.socket().fd(), worker.node.settings);
-  const auto from = client.socket().peer_address();
-  const auto to = client.socket().original_destination();
+  auto client = std::make_unique<io::SocketStream>(worker.loop, std::move(accepted));
+  tune_socket(client->socket().fd(), worker.node.settings);
+  const auto from = client->socket().peer_address();
+  const auto to = client->socket().original_destination();
   if (!from || !to) co_return;  // gone before it was looked at
 
   const model::SnapshotPtr snapshot = worker.snapshot;
   const auto upstream = model::resolve_inbound_plaintext(*to);
   if (!upstream) {
     deny_early(pod_, Direction::inbound, from->addr, to->addr, error_text(upstream.error()));
-    client.abort();
+    client->abort();
     co_return;
   }
   ConnectionFacts facts;
@@ -169,11 +164,10 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   facts.wanted_address = to->addr;
   facts.source = End{snapshot->workload_by_ip(pod_.pod->network, from->addr.ip), nullptr};
   facts.destination = End{pod_.pod, nullptr};
-  auto record = open_record(worker, facts);
-  LiveConnection live(pod_.live, facts, record);
+  auto live = std::make_unique<LiveConnection>(pod_.live, pod_.kinds.of(facts), from->addr);
   if (const auto refusal = admit_inbound(worker, *snapshot, *pod_.pod, facts)) {
-    client.abort();
-    live.refuse(worker.loop.now(), *refusal);
+    client->abort();
+    live->refuse(*refusal);
     co_return;
   }
 
@@ -181,15 +175,12 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
       co_await connect_plain(pod_, upstream->addr, worker.loop.after(kConnectTimeout),
                              from->addr.ip, ClientPackets::same_place);
   if (!application) {
-    client.abort();
-    record.fail(worker.loop.now(), response_flag(application.error()),
-                error_text(application.error()));
+    client->abort();
+    live->fail(response_flag(application.error()), error_text(application.error()));
     co_return;
   }
-  io::Copy copy(client, **application, record);
-  live.attach(copy);
-  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  live.finish(end, worker.loop.now());
+  LiveConnection::run(std::move(live), std::move(client), std::move(*application),
+                      std::move(open_socket));
 }
 
 void Inbound::drain() {

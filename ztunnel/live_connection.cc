@@ -1,15 +1,21 @@
 #include "ztunnel/live_connection.h"
 
+#include <utility>
+
 namespace aquifer::ztunnel {
 
-LiveConnection::LiveConnection(LiveConnections& list, const ConnectionFacts& facts,
-                               telemetry::ConnectionRecord& record) noexcept
-    : list_(list), facts_(facts), record_(record), next_(list.first_) {
+LiveConnection::LiveConnection(LiveConnections& list, ConnectionKindPtr kind,
+                               const SocketAddress& client)
+    : list_(list),
+      next_(list.first_),
+      member_(list.scope_),
+      kind_(std::move(kind)),
+      record_(list.traffic_, kind_->counters, log_of(kind_), client, list.loop_.now()) {
   if (next_ != nullptr) next_->previous_ = this;
   list.first_ = this;
   ++list.size_;
   ++list.flows_.counts.opened;
-  record.watch(this, &list.flows_.counts.bytes);
+  record_.watch(this, &list.flows_.counts.bytes);
 }
 
 LiveConnection::~LiveConnection() {
@@ -21,16 +27,41 @@ LiveConnection::~LiveConnection() {
   --list_.size_;
 }
 
-void LiveConnection::attach(io::Copy& copy) noexcept {
-  AQUIFER_ASSERT(copy_ == nullptr);
-  copy_ = &copy;
-  list_.flows_.opened(facts_);
-  if (cut_reason_ != nullptr) copy_->cancel();
+void LiveConnection::set_kind(ConnectionKindPtr kind) noexcept {
+  kind_ = std::move(kind);
+  record_.set_log(log_of(kind_));
 }
 
-void LiveConnection::refuse(MonoTime now, const Refusal& refusal) {
+void LiveConnection::turn_to(telemetry::ResponseFlag flag, ConnectionKindPtr kind) {
+  kind_ = std::move(kind);
+  record_.turn_to(flag, kind_->counters, log_of(kind_));
+}
+
+void LiveConnection::refuse(const Refusal& refusal) {
   refusal_ = std::make_unique<const Refusal>(refusal);
-  record_.fail(now, refusal.flag, refusal.reason);
+  record_.fail(list_.loop_.now(), refusal.flag, refusal.reason);
+}
+
+void LiveConnection::fail(telemetry::ResponseFlag flag, std::string error) {
+  record_.fail(list_.loop_.now(), flag, std::move(error));
+}
+
+void LiveConnection::succeed() {
+  record_.succeed(list_.loop_.now());
+}
+
+void LiveConnection::run(std::unique_ptr<LiveConnection> connection,
+                         std::unique_ptr<io::ByteStream> client,
+                         std::unique_ptr<io::ByteStream> server, telemetry::GaugeHold socket) {
+  // Given up again by on_copy_end(); the pod's scope is joined until then.
+  LiveConnection& live = *connection.release();
+  live.socket_ = std::move(socket);
+  live.client_ = std::move(client);
+  live.server_ = std::move(server);
+  live.copy_.emplace(*live.client_, *live.server_, live.record_);
+  live.list_.flows_.opened(live.facts(), live.record_);
+  if (live.cut_reason_ != nullptr) live.copy_->cancel();
+  live.copy_->start(live.list_.scope_.cancel_source(), live);
 }
 
 void LiveConnection::cut(const char* reason, const Refusal& refusal) {
@@ -39,14 +70,15 @@ void LiveConnection::cut(const char* reason, const Refusal& refusal) {
   auto blamed = refusal;
   blamed.reason = reason;
   refusal_ = std::make_unique<const Refusal>(std::move(blamed));
-  if (copy_ != nullptr) copy_->cancel();
+  if (copy_) copy_->cancel();
 }
 
-void LiveConnection::finish(io::CopyEnd end, MonoTime now) {
+void LiveConnection::on_copy_end(io::CopyEnd end) noexcept {
+  const std::unique_ptr<LiveConnection> self(this);
   if (cut_reason_ != nullptr) {
-    record_.fail(now, telemetry::ResponseFlag::deny, cut_reason_);
+    fail(telemetry::ResponseFlag::deny, cut_reason_);
   } else if (end != io::CopyEnd::cancelled) {
-    record_.succeed(now);
+    succeed();
   }
 }
 
@@ -55,10 +87,10 @@ void LiveConnection::on_end(telemetry::ResponseFlag flag, const std::string& err
   const bool denied = flag == telemetry::ResponseFlag::deny && refusal_ != nullptr;
   if (denied) {
     const FlowKind kind = is_open() ? FlowKind::ended : FlowKind::refused;
-    list_.flows_.denied(kind, facts_, record_, *refusal_);
+    list_.flows_.denied(kind, facts(), record_, *refusal_);
   } else {
     const FlowKind kind = is_open() || error.empty() ? FlowKind::ended : FlowKind::failed;
-    list_.flows_.ended(kind, facts_, record_, error);
+    list_.flows_.ended(kind, facts(), record_, error);
   }
 }
 

@@ -1,17 +1,20 @@
-// One open connection as others may look at it and end it: a policy that changed, the dump,
-// `flows`. Lives in the frame of the function that serves the connection, listed in its pod; on the
-// pod's loop.
+// One connection whose context is known, from there to its end: its record, and what others may do
+// with it: look (the dump, `flows`) and end it (a policy that changed). While its upstream is being
+// found the function that serves it owns it; once bytes flow nobody waits for it, and it owns
+// itself and its streams, in the scope of its pod's connections. On the pod's loop.
 #pragma once
 
 #include "common/base/time.h"
+#include "common/coro/scope.h"
 #include "common/io/copy.h"
 #include "common/telemetry/connection_record.h"
-#include "ztunnel/connection.h"
+#include "ztunnel/connection_kind.h"
 #include "ztunnel/judge.h"
 #include "ztunnel/pod_flows.h"
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 namespace aquifer::ztunnel {
 
@@ -20,8 +23,11 @@ class LiveConnection;
 /// The open connections of one pod, newest first.
 class LiveConnections {
  public:
-  /// `flows` hears of each of them.
-  explicit LiveConnections(PodFlows& flows) noexcept : flows_(flows) {}
+  /// All outlive it. `flows` hears of each connection; `scope` is cancelled to cut them, and joined
+  /// to wait for them.
+  LiveConnections(io::Loop& loop, telemetry::TrafficMetrics& traffic, PodFlows& flows,
+                  coro::Scope& scope) noexcept
+      : loop_(loop), traffic_(traffic), flows_(flows), scope_(scope) {}
   LiveConnections(const LiveConnections&) = delete;
   LiveConnections& operator=(const LiveConnections&) = delete;
   ~LiveConnections() { AQUIFER_ASSERT(first_ == nullptr); }
@@ -36,49 +42,71 @@ class LiveConnections {
 
  private:
   friend class LiveConnection;
+  io::Loop& loop_;
+  telemetry::TrafficMetrics& traffic_;
   PodFlows& flows_;
+  coro::Scope& scope_;
   LiveConnection* first_ = nullptr;
   std::size_t size_ = 0;
 };
 
-class LiveConnection final : telemetry::EndObserver {
+class LiveConnection final : telemetry::EndObserver, io::CopyOwner {
  public:
-  /// All three outlive it.
-  LiveConnection(LiveConnections& list, const ConnectionFacts& facts,
-                 telemetry::ConnectionRecord& record) noexcept;
+  /// Opens its record. `list` outlives it.
+  LiveConnection(LiveConnections& list, ConnectionKindPtr kind, const SocketAddress& client);
   ~LiveConnection();
   LiveConnection(const LiveConnection&) = delete;
   LiveConnection& operator=(const LiveConnection&) = delete;
 
+  /// Its destination's addresses became known.
+  void set_kind(ConnectionKindPtr kind) noexcept;
+  /// Its destination failed with `flag`, before any byte: it goes to that of `kind`.
+  void turn_to(telemetry::ResponseFlag flag, ConnectionKindPtr kind);
+
   /// It may not be served: told to the record, and remembered with all that is known of why.
-  void refuse(MonoTime now, const Refusal& refusal);
-  /// The bytes begin to flow. A connection that was cut before ends at once. `copy` outlives this.
-  void attach(io::Copy& copy) noexcept;
+  void refuse(const Refusal& refusal);
+  /// It cannot be served: told to the record.
+  void fail(telemetry::ResponseFlag flag, std::string error);
+  /// It ended well before there was anything to copy.
+  void succeed();
+
+  /// The bytes begin to flow: from now on it owns itself, until both directions have ended. One
+  /// that was cut before ends at once. `socket` counts the client's.
+  static void run(std::unique_ptr<LiveConnection> connection,
+                  std::unique_ptr<io::ByteStream> client, std::unique_ptr<io::ByteStream> server,
+                  telemetry::GaugeHold socket = {});
+
   /// Ends it, soon; `reason` (a literal) is what its log line says, `refusal` who is to blame. The
   /// first reason counts.
   void cut(const char* reason, const Refusal& refusal);
-  /// Tells the record how the connection ended.
-  void finish(io::CopyEnd end, MonoTime now);
 
-  [[nodiscard]] const ConnectionFacts& facts() const noexcept { return facts_; }
+  /// What it has in common with others; the client's port is the record's.
+  [[nodiscard]] const ConnectionFacts& facts() const noexcept { return kind_->facts; }
   [[nodiscard]] const telemetry::ConnectionRecord& record() const noexcept { return record_; }
+  [[nodiscard]] telemetry::ConnectionRecord& record() noexcept { return record_; }
 
   /// Do bytes flow?
-  [[nodiscard]] bool is_open() const noexcept { return copy_ != nullptr; }
+  [[nodiscard]] bool is_open() const noexcept { return copy_.has_value(); }
 
  private:
   friend class LiveConnections;
   void on_end(telemetry::ResponseFlag flag, const std::string& error) noexcept override;
+  void on_copy_end(io::CopyEnd end) noexcept override;
 
   LiveConnections& list_;
-  const ConnectionFacts& facts_;
-  telemetry::ConnectionRecord& record_;
-  io::Copy* copy_ = nullptr;
-  const char* cut_reason_ = nullptr;
-  std::unique_ptr<const Refusal> refusal_;
-  bool ended_ = false;
   LiveConnection* next_ = nullptr;
   LiveConnection* previous_ = nullptr;
+  const coro::Scope::Member member_;
+  ConnectionKindPtr kind_;
+  // Null for nearly all.
+  std::unique_ptr<const Refusal> refusal_;
+  const char* cut_reason_ = nullptr;
+  bool ended_ = false;
+  telemetry::GaugeHold socket_;
+  telemetry::ConnectionRecord record_;
+  std::unique_ptr<io::ByteStream> client_;
+  std::unique_ptr<io::ByteStream> server_;
+  std::optional<io::Copy> copy_;
 };
 
 template <typename Use>

@@ -1,6 +1,5 @@
 #include "ztunnel/outbound.h"
 
-#include "common/io/copy.h"
 #include "common/io/socket_stream.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/destination_names.h"
@@ -19,12 +18,11 @@ Outbound::Outbound(PodContext& pod)
 
 coro::Task<void> Outbound::serve(Fd accepted) {
   Worker& worker = pod_.worker;
-  const telemetry::GaugeHold open_socket(
-      worker.node.traffic.sockets_open(telemetry::Reporter::source));
-  io::SocketStream client(worker.loop, std::move(accepted));
-  tune_socket(client.socket().fd(), worker.node.settings);
-  const auto from = client.socket().peer_address();
-  const auto to = client.socket().original_destination();
+  telemetry::GaugeHold open_socket(worker.node.traffic.sockets_open(telemetry::Reporter::source));
+  auto client = std::make_unique<io::SocketStream>(worker.loop, std::move(accepted));
+  tune_socket(client->socket().fd(), worker.node.settings);
+  const auto from = client->socket().peer_address();
+  const auto to = client->socket().original_destination();
   if (!from || !to) co_return;  // gone before it was looked at
 
   OutboundCall call{.snapshot = worker.snapshot,
@@ -36,31 +34,29 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   auto target = resolve(call);
   if (!target) {
     deny_early(pod_, telemetry::Direction::outbound, from->addr, to->addr, target.error().reason);
-    client.abort();
+    client->abort();
     co_return;
   }
   call.target = std::move(*target);
   call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
   call.facts.names = resolved_names(pod_, to->addr.ip);
   if (wants_server_name(*call.snapshot, *call.source, call.facts)) {
-    const bool open = co_await learn_server_name(pod_, client, call.facts);
+    const bool open = co_await learn_server_name(pod_, *client, call.facts);
     if (!open) co_return;  // gone before anything was decided
     // Not listed yet, so nobody told this connection if policies changed while it waited.
     call.snapshot = worker.snapshot;
   }
-  auto record = open_record(worker, call.facts);
-  LiveConnection live(pod_.live, call.facts, record);
+  auto live = std::make_unique<LiveConnection>(pod_.live, pod_.kinds.of(call.facts), from->addr);
   log_dry_run(*call.snapshot, *call.source, call.facts);
-  auto upstream = co_await connector_.connect(call, record);
+  auto upstream = co_await connector_.connect(call, *live);
   if (!upstream) {
-    client.abort();
-    live.refuse(worker.loop.now(), upstream.error());
+    client->abort();
+    live->refuse(upstream.error());
     co_return;
   }
-  io::Copy copy(client, **upstream, record);
-  live.attach(copy);
-  const io::CopyEnd end = co_await copy.run(pod_.connections.cancel_source());
-  live.finish(end, worker.loop.now());
+  // Bytes flow, and this frame is not needed for that.
+  LiveConnection::run(std::move(live), std::move(client), std::move(*upstream),
+                      std::move(open_socket));
 }
 
 model::Resolution Outbound::resolve(const OutboundCall& call) {

@@ -32,7 +32,8 @@ struct PodContext {
         transparent(transparency),
         upstream_dns({w.loop, *space, w.node.settings.packet_mark, w.dns_servers}),
         flows(w.loop, w.journal),
-        live(flows),
+        kinds(w.loop, w.node.traffic),
+        live(w.loop, w.node.traffic, flows, connections),
         meter(w.node.pods.resolve(pod->ns, pod->name, w.node.settings.node), account, live) {
     account.name = pod->ns + "/" + pod->name;
     account.queued_bytes_max = w.node.settings.pod_queue_bytes_max;
@@ -56,7 +57,9 @@ struct PodContext {
   /// What the pod's connections learned of endpoints that fail. Not shared with other pods: one can
   /// make its own connections fail, and must harm nobody but itself.
   model::AvoidedEndpoints avoided;
-  /// Those of them whose context is known; each is the frame of one of `connections`.
+  /// What they have in common.
+  ConnectionKinds kinds;
+  /// Those of them whose context is known; each runs in `connections`.
   LiveConnections live;
   /// What it costs. All of its coroutines have ended before it goes.
   PodMeter meter;

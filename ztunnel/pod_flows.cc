@@ -4,7 +4,8 @@
 
 namespace aquifer::ztunnel {
 
-void set_bytes(FlowEvent& event, const telemetry::ConnectionRecord& record, MonoTime now) {
+void add_record(FlowEvent& event, const telemetry::ConnectionRecord& record, MonoTime now) {
+  event.facts.source_address = record.client();
   event.bytes_sent = record.bytes_from_client();
   event.bytes_received = record.bytes_to_client();
   // The pod is the server: what goes to the client is what it sent.
@@ -24,12 +25,12 @@ FlowEvent PodFlows::event(FlowKind kind, const ConnectionFacts& facts) const {
 FlowEvent PodFlows::event(FlowKind kind, const ConnectionFacts& facts,
                           const telemetry::ConnectionRecord& record) const {
   FlowEvent made = event(kind, facts);
-  set_bytes(made, record, loop_.now());
+  add_record(made, record, loop_.now());
   return made;
 }
 
-void PodFlows::opened(const ConnectionFacts& facts) {
-  if (journal_.followed()) journal_.add(event(FlowKind::opened, facts));
+void PodFlows::opened(const ConnectionFacts& facts, const telemetry::ConnectionRecord& record) {
+  if (journal_.followed()) journal_.add(event(FlowKind::opened, facts, record));
 }
 
 void PodFlows::ended(FlowKind kind, const ConnectionFacts& facts,

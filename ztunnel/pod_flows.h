@@ -20,7 +20,7 @@ class PodFlows {
   PodFlows& operator=(const PodFlows&) = delete;
 
   /// A connection's other end was reached.
-  void opened(const ConnectionFacts& facts);
+  void opened(const ConnectionFacts& facts, const telemetry::ConnectionRecord& record);
   /// It ended, well or by `reason`.
   void ended(FlowKind kind, const ConnectionFacts& facts, const telemetry::ConnectionRecord& record,
              const std::string& reason);
@@ -55,7 +55,8 @@ class PodFlows {
   std::size_t oldest_ = 0;
 };
 
-/// Bytes of a connection as its pod sees them: what it sent, and what it received.
-void set_bytes(FlowEvent& event, const telemetry::ConnectionRecord& record, MonoTime now);
+/// What a connection's own record knows: its client's port, its age, and its bytes as its pod sees
+/// them: what it sent, and what it received.
+void add_record(FlowEvent& event, const telemetry::ConnectionRecord& record, MonoTime now);
 
 }  // namespace aquifer::ztunnel

@@ -83,21 +83,27 @@ ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
   facts.hbone_address = target.authority.addr.to_string();
   // The tunnel is only opened to one of these, with this identity of ours: both are proven once
   // bytes flow.
-  facts.source.proven = std::make_shared<const SpiffeId>(source->identity);
+  facts.source.proven = std::shared_ptr<const SpiffeId>(source, &source->identity);
   if (!target.expected_identities.empty()) {
-    facts.destination.proven = std::make_shared<const SpiffeId>(target.expected_identities.front());
+    const SpiffeId& expected = target.expected_identities.front();
+    // A workload's own is kept with it: no copy for each connection.
+    if (target.workload != nullptr && target.workload->identity == expected) {
+      facts.destination.proven =
+          std::shared_ptr<const SpiffeId>(target.workload, &target.workload->identity);
+    } else {
+      facts.destination.proven = std::make_shared<const SpiffeId>(expected);
+    }
   }
   return facts;
 }
 
-coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
-                                                 telemetry::ConnectionRecord& record) {
+coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnection& live) {
   Worker& worker = pod_.worker;
   const Deadline deadline = worker.loop.after(kConnectTimeout);
   std::vector<model::EndpointId> tried;
   for (;;) {
     Refusal failure;
-    const Status addressed = co_await find_address(call, record, deadline);
+    const Status addressed = co_await find_address(call, live, deadline);
     // Policies are always the newest, for what changed while another endpoint was tried was not
     // asked about this one; where the connection may go stays with its one snapshot.
     const model::SnapshotPtr newest = worker.snapshot;
@@ -131,23 +137,22 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call,
     auto names = std::move(call.facts.names);
     call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
     call.facts.names = std::move(names);
-    turn_record_to(record, failure.flag, call.facts);
+    live.turn_to(failure.flag, pod_.kinds.of(call.facts));
   }
 }
 
-coro::Task<Status> UpstreamConnector::find_address(OutboundCall& call,
-                                                   telemetry::ConnectionRecord& record,
+coro::Task<Status> UpstreamConnector::find_address(OutboundCall& call, LiveConnection& live,
                                                    Deadline deadline) {
   if (call.target.unresolved_host.empty()) co_return Status();
   std::string host = call.target.unresolved_host;
   auto ip = co_await look_up_host(pod_, std::move(host), call.wanted.addr.ip, deadline);
   if (!ip) co_return std::unexpected(ip.error());
   call.target.set_resolved(*ip);
-  ConnectionFacts known = outbound_facts(call.target, call.source, call.client, call.wanted);
+  const ConnectionFacts known = outbound_facts(call.target, call.source, call.client, call.wanted);
   call.facts.destination_address = known.destination_address;
   call.facts.endpoint_address = known.endpoint_address;
   call.facts.hbone_address = known.hbone_address;
-  record.set_destination(known.destination_address, std::move(known.hbone_address));
+  live.set_kind(pod_.kinds.of(call.facts));
   co_return Status();
 }
 

@@ -7,7 +7,6 @@
 #pragma once
 
 #include "common/hbone/pool.h"
-#include "common/telemetry/connection_record.h"
 #include "config/model/resolve.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/judge.h"
@@ -47,18 +46,16 @@ class UpstreamConnector {
   UpstreamConnector(const UpstreamConnector&) = delete;
   UpstreamConnector& operator=(const UpstreamConnector&) = delete;
 
-  /// Tries `call.target`, then other endpoints. `call` and `record` name the one that answered, or
+  /// Tries `call.target`, then other endpoints. `call` and `live` name the one that answered, or
   /// the last that was tried; both outlive the call.
-  [[nodiscard]] coro::Task<Connected> connect(OutboundCall& call,
-                                              telemetry::ConnectionRecord& record);
+  [[nodiscard]] coro::Task<Connected> connect(OutboundCall& call, LiveConnection& live);
 
  private:
   /// A tunnel whose dial is refused: may its node be about to listen, or is there somebody else?
   enum class Refusals : std::uint8_t { wait, leave };
 
   /// Completes the target's address where only a host name was known.
-  coro::Task<Status> find_address(OutboundCall& call, telemetry::ConnectionRecord& record,
-                                  Deadline deadline);
+  coro::Task<Status> find_address(OutboundCall& call, LiveConnection& live, Deadline deadline);
   /// One endpoint, as often as it takes to know that it does not answer.
   coro::Task<Result<std::unique_ptr<io::ByteStream>>> try_endpoint(const OutboundCall& call,
                                                                    Deadline deadline,

@@ -23,8 +23,8 @@ void add_if_known(log::Fields& fields, std::string_view name, std::string_view v
   if (!value.empty()) fields.str(name, value);
 }
 
-void add_connection(log::Fields& fields, const ConnectionLog& c) {
-  fields.display("src.addr", c.src_addr.to_string());
+void add_connection(log::Fields& fields, const ConnectionLog& c, const SocketAddress& client) {
+  fields.display("src.addr", client.to_string());
   add_if_known(fields, "src.workload", c.src.workload);
   add_if_known(fields, "src.namespace", c.src.workload_namespace);
   add_if_known(fields, "src.identity", c.src.identity);
@@ -40,17 +40,19 @@ void add_connection(log::Fields& fields, const ConnectionLog& c) {
 }
 
 struct Opened {
-  ConnectionLog connection;
+  ConnectionLogPtr connection;
+  SocketAddress client;
   std::string_view message() const noexcept { return "connection opened"; }
-  void add_fields(log::Fields& fields) const { add_connection(fields, connection); }
+  void add_fields(log::Fields& fields) const { add_connection(fields, *connection, client); }
 };
 
 struct Complete {
-  ConnectionLog connection;
+  ConnectionLogPtr connection;
+  SocketAddress client;
   ConnectionEnd end;
   std::string_view message() const noexcept { return "connection complete"; }
   void add_fields(log::Fields& fields) const {
-    add_connection(fields, connection);
+    add_connection(fields, *connection, client);
     auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(end.duration).count();
     fields.num("bytes_sent", end.bytes_sent)
         .num("bytes_recv", end.bytes_recv)
@@ -75,16 +77,16 @@ struct EarlyDenial {
 
 }  // namespace
 
-void log_opened(const ConnectionLog& connection) {
+void log_opened(const ConnectionLogPtr& connection, const SocketAddress& client) {
   if (!log::enabled(log::Level::debug, kTarget)) return;
-  if (!access_log_takes_opening(local_namespace(connection))) return;
-  log::submit(log::Level::debug, kTarget, Opened{connection});
+  if (!access_log_takes_opening(local_namespace(*connection))) return;
+  log::submit(log::Level::debug, kTarget, Opened{connection, client});
 }
 
-void log_complete(ConnectionLog connection, ConnectionEnd end) {
-  if (!access_log_takes(local_namespace(connection), end.outcome)) return;
+void log_complete(ConnectionLogPtr connection, const SocketAddress& client, ConnectionEnd end) {
+  if (!access_log_takes(local_namespace(*connection), end.outcome)) return;
   log::Level level = end.error.empty() ? log::Level::info : log::Level::error;
-  log::submit(level, kTarget, Complete{std::move(connection), std::move(end)});
+  log::submit(level, kTarget, Complete{std::move(connection), client, std::move(end)});
 }
 
 void log_early_denial(Direction direction, const SocketAddress& src, const SocketAddress& dst,

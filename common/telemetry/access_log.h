@@ -16,28 +16,26 @@ namespace aquifer::telemetry {
 
 enum class Direction : std::uint8_t { outbound, inbound };
 
-/// One end of a connection, as views into a record of configuration that `owner` keeps alive (views
-/// of literals need no owner). What is empty is left out of the line.
+/// One end of a connection. What is empty is left out of the line.
 struct LogParty {
-  std::shared_ptr<const void> owner;
   std::string_view workload;  ///< pod name, or its canonical service
   std::string_view workload_namespace;
   std::string_view identity;  ///< `spiffe://...`, only if mutual TLS proved it
   std::string_view cluster;
 };
 
-/// What is known of a connection when it opens. About 350 bytes: it is kept for as long as the
-/// connection.
+/// What is known of a connection when it opens, besides its client's address: connections that are
+/// alike share one. Views into records that whoever owns the log keeps alive as long.
 struct ConnectionLog {
   Direction direction = Direction::outbound;
-  SocketAddress src_addr;
   LogParty src;
-  SocketAddress dst_addr;      ///< the next hop: outbound HBONE ip:15008
-  std::string dst_hbone_addr;  ///< the tunnel's `:authority`
-  std::shared_ptr<const void> service_owner;
+  SocketAddress dst_addr;        ///< the next hop: outbound HBONE ip:15008
+  std::string dst_hbone_addr;    ///< the tunnel's `:authority`
   std::string_view dst_service;  ///< host name
   LogParty dst;
 };
+/// Immutable; may cross threads.
+using ConnectionLogPtr = std::shared_ptr<const ConnectionLog>;
 
 /// True exactly when the access log is written at all; nothing need be collected for it otherwise.
 [[nodiscard]] inline bool access_log_enabled() noexcept {
@@ -45,7 +43,7 @@ struct ConnectionLog {
 }
 
 /// `connection opened`, at debug.
-void log_opened(const ConnectionLog& connection);
+void log_opened(const ConnectionLogPtr& connection, const SocketAddress& client);
 
 struct ConnectionEnd {
   std::uint64_t bytes_sent = 0;  ///< outbound: by the client; inbound: by the local application
@@ -55,7 +53,7 @@ struct ConnectionEnd {
   Outcome outcome = Outcome::well;
 };
 /// `connection complete`, at info, or at error with the error last.
-void log_complete(ConnectionLog connection, ConnectionEnd end);
+void log_complete(ConnectionLogPtr connection, const SocketAddress& client, ConnectionEnd end);
 
 /// `connection failed`, at warn: refused before anything but the addresses was known. `ns` is the
 /// namespace of the captured pod, for the access log's filter.

@@ -6,14 +6,15 @@
 
 namespace aquifer::telemetry {
 
-ConnectionRecord::ConnectionRecord(TrafficMetrics& metrics, const TrafficLabels& labels,
-                                   ConnectionLog log, MonoTime now)
+ConnectionRecord::ConnectionRecord(TrafficMetrics& metrics, TrafficCounters counters,
+                                   ConnectionLogPtr log, const SocketAddress& client, MonoTime now)
     : metrics_(&metrics),
-      counters_(metrics.resolve(labels)),
+      counters_(std::move(counters)),
       opened_at_(now),
-      log_(std::move(log)) {
+      log_(std::move(log)),
+      client_(client) {
   counters_.opened();
-  log_opened(log_);
+  log_opened(log_, client_);
 }
 
 ConnectionRecord::ConnectionRecord(ConnectionRecord&& other) noexcept
@@ -24,26 +25,22 @@ ConnectionRecord::ConnectionRecord(ConnectionRecord&& other) noexcept
       opened_at_(other.opened_at_),
       from_client_(other.from_client_),
       to_client_(other.to_client_),
-      log_(std::move(other.log_)) {}
+      log_(std::move(other.log_)),
+      client_(other.client_) {}
 
 ConnectionRecord::~ConnectionRecord() {
   // Nobody is left to hand us the loop's time.
   if (metrics_ != nullptr) fail(Clock::now(), ResponseFlag::connect, kDrained);
 }
 
-void ConnectionRecord::turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log) {
+void ConnectionRecord::turn_to(ResponseFlag flag, TrafficCounters counters, ConnectionLogPtr log) {
   AQUIFER_ASSERT(metrics_ != nullptr && from_client_ == 0 && to_client_ == 0);
   TrafficCounters flagged = metrics_->with_flag(counters_, flag);
   flagged.closed();
   flagged.failed();
-  counters_ = metrics_->resolve(labels);
+  counters_ = std::move(counters);
   counters_.opened();
   log_ = std::move(log);
-}
-
-void ConnectionRecord::set_destination(const SocketAddress& dst_addr, std::string dst_hbone_addr) {
-  log_.dst_addr = dst_addr;
-  log_.dst_hbone_addr = std::move(dst_hbone_addr);
 }
 
 void ConnectionRecord::succeed(MonoTime now) {
@@ -73,8 +70,8 @@ void ConnectionRecord::end(MonoTime now, ResponseFlag flag, std::string error) {
     end.outcome = Outcome::failed;
   }
   // The log speaks from this node's side: inbound, what the local application said back is "sent".
-  if (log_.direction == Direction::inbound) std::swap(end.bytes_sent, end.bytes_recv);
-  log_complete(std::move(log_), std::move(end));
+  if (!outbound()) std::swap(end.bytes_sent, end.bytes_recv);
+  log_complete(std::move(log_), client_, std::move(end));
 }
 
 }  // namespace aquifer::telemetry

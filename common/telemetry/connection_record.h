@@ -36,9 +36,10 @@ class ConnectionRecord final : public io::CopyCounter {
   /// What the log says of a connection that was cut by a drain.
   static constexpr const char* kDrained = "connection closed due to connection drain";
 
-  /// Counts the opening and logs it. `metrics` outlives the record.
-  ConnectionRecord(TrafficMetrics& metrics, const TrafficLabels& labels, ConnectionLog log,
-                   MonoTime now);
+  /// Counts the opening in `counters`, which are of `metrics`, and logs it. `metrics` outlives the
+  /// record.
+  ConnectionRecord(TrafficMetrics& metrics, TrafficCounters counters, ConnectionLogPtr log,
+                   const SocketAddress& client, MonoTime now);
   ConnectionRecord(ConnectionRecord&& other) noexcept;
   ConnectionRecord& operator=(ConnectionRecord&&) = delete;
   ConnectionRecord(const ConnectionRecord&) = delete;
@@ -58,15 +59,16 @@ class ConnectionRecord final : public io::CopyCounter {
   }
   [[nodiscard]] std::uint64_t bytes_from_client() const noexcept { return from_client_; }
   [[nodiscard]] std::uint64_t bytes_to_client() const noexcept { return to_client_; }
-  [[nodiscard]] const ConnectionLog& log() const noexcept { return log_; }
+  [[nodiscard]] const ConnectionLog& log() const noexcept { return *log_; }
+  [[nodiscard]] const SocketAddress& client() const noexcept { return client_; }
   [[nodiscard]] MonoTime opened_at() const noexcept { return opened_at_; }
 
   /// Before any byte: the destination did not answer (`flag` is what the metrics say of it), and
   /// the connection goes to another. Each destination is counted for itself; the log's one line
   /// will name the last.
-  void turn_to(ResponseFlag flag, const TrafficLabels& labels, ConnectionLog log);
-  /// The destination's addresses, where they were not known when the connection opened.
-  void set_destination(const SocketAddress& dst_addr, std::string dst_hbone_addr);
+  void turn_to(ResponseFlag flag, TrafficCounters counters, ConnectionLogPtr log);
+  /// The same connection with more known: the destination's addresses.
+  void set_log(ConnectionLogPtr log) noexcept { log_ = std::move(log); }
 
   /// Both may be null, and outlive the record or are taken back.
   void watch(EndObserver* observer, PodBytes* pod) noexcept {
@@ -79,7 +81,7 @@ class ConnectionRecord final : public io::CopyCounter {
 
  private:
   void end(MonoTime now, ResponseFlag flag, std::string error);
-  [[nodiscard]] bool outbound() const noexcept { return log_.direction == Direction::outbound; }
+  [[nodiscard]] bool outbound() const noexcept { return log_->direction == Direction::outbound; }
 
   TrafficMetrics* metrics_;  // null once it was told how it ended
   TrafficCounters counters_;
@@ -88,7 +90,8 @@ class ConnectionRecord final : public io::CopyCounter {
   MonoTime opened_at_;
   std::uint64_t from_client_ = 0;
   std::uint64_t to_client_ = 0;
-  ConnectionLog log_;
+  ConnectionLogPtr log_;
+  SocketAddress client_;
 };
 
 }  // namespace aquifer::telemetry

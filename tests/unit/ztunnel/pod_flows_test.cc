@@ -45,7 +45,9 @@ struct World {
   telemetry::TrafficMetrics traffic{registry};
   FlowJournal journal{*loop};
   PodFlows flows{*loop, journal};
-  LiveConnections list{flows};
+  coro::Scope scope;
+  LiveConnections list{*loop, traffic, flows, scope};
+  ConnectionKinds kinds{*loop, traffic};
   std::vector<FlowEvent> events;
   std::uint64_t lost = 0;
 
@@ -58,11 +60,8 @@ struct World {
   /// Time passes.
   void flush() { loop->timers().expire(loop->now() + std::chrono::seconds(1)); }
 
-  telemetry::ConnectionRecord record(const ConnectionFacts& of) {
-    telemetry::ConnectionLog log;
-    log.direction = of.direction;
-    return telemetry::ConnectionRecord(traffic, telemetry::TrafficLabels{}, std::move(log),
-                                       loop->now());
+  std::unique_ptr<LiveConnection> open(const ConnectionFacts& of) {
+    return std::make_unique<LiveConnection>(list, kinds.of(of), of.source_address);
   }
 };
 
@@ -77,11 +76,7 @@ std::vector<FlowKind> kinds(const std::vector<FlowEvent>& events) {
 TEST_CASE("a refused connection is remembered with both ends, the policy and the clause") {
   World world;
   const ConnectionFacts of = facts(telemetry::Direction::inbound);
-  auto record = world.record(of);
-  {
-    LiveConnection live(world.list, of, record);
-    live.refuse(world.loop->now(), kDenied);
-  }
+  world.open(of)->refuse(kDenied);
   const auto refusals = world.flows.refusals();
   REQUIRE(refusals.size() == 1);
   const auto json = to_json(refusals.front());
@@ -112,20 +107,9 @@ TEST_CASE("followers hear of a connection that failed, was drained or refused, e
   World world;
   world.follow();
   const ConnectionFacts of = facts(telemetry::Direction::outbound);
-  {
-    auto record = world.record(of);
-    LiveConnection live(world.list, of, record);
-    record.fail(world.loop->now(), telemetry::ResponseFlag::connect, "connection failed: why");
-  }
-  {
-    auto record = world.record(of);
-    LiveConnection live(world.list, of, record);
-  }
-  {
-    auto record = world.record(of);
-    LiveConnection live(world.list, of, record);
-    live.refuse(world.loop->now(), kDenied);
-  }
+  world.open(of)->fail(telemetry::ResponseFlag::connect, "connection failed: why");
+  world.open(of).reset();
+  world.open(of)->refuse(kDenied);
   world.flows.turned_away(of, "no healthy upstream: 127.0.0.1:80");
   world.flush();
   CHECK(kinds(world.events) ==
@@ -142,12 +126,11 @@ TEST_CASE("bytes are told as the pod sees them, whichever side it is") {
     World world;
     world.follow();
     const ConnectionFacts of = facts(direction);
-    auto record = world.record(of);
     {
-      LiveConnection live(world.list, of, record);
-      record.from_client(10);
-      record.to_client(3);
-      record.succeed(world.loop->now());
+      const auto live = world.open(of);
+      live->record().from_client(10);
+      live->record().to_client(3);
+      live->succeed();
     }
     world.flush();
     REQUIRE(world.events.size() == 1);
@@ -162,15 +145,19 @@ TEST_CASE("bytes are told as the pod sees them, whichever side it is") {
 TEST_CASE("a burst past a batch is counted as lost, and nothing is kept when nobody follows") {
   World world;
   const ConnectionFacts of = facts(telemetry::Direction::outbound);
-  world.flows.opened(of);
+  const auto live = world.open(of);
+  const std::size_t timers = world.loop->timers().size();
+  world.flows.opened(of, live->record());
+  CHECK(world.loop->timers().size() == timers);
   world.follow();
-  for (std::size_t i = 0; i < FlowJournal::kBatchEventsMax + 7; ++i) world.flows.opened(of);
+  for (std::size_t i = 0; i < FlowJournal::kBatchEventsMax + 7; ++i)
+    world.flows.opened(of, live->record());
   world.flush();
   CHECK(world.events.size() == FlowJournal::kBatchEventsMax);
   CHECK(world.lost == 7);
-  world.flows.opened(of);
+  world.flows.opened(of, live->record());
   world.journal.follow(nullptr);
-  CHECK(world.loop->timers().size() == 0);
+  CHECK(world.loop->timers().size() == timers);
 }
 
 TEST_CASE("a filter takes one pod, and one verdict") {

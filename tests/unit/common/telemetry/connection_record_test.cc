@@ -21,7 +21,8 @@ struct Fixture {
     labels.security_policy = SecurityPolicy::mutual_tls;
     ConnectionLog log;
     log.direction = direction;
-    return {metrics, labels, std::move(log), start};
+    return {metrics, metrics.resolve(labels), std::make_shared<const ConnectionLog>(log),
+            SocketAddress{IpAddress::loopback_v4(), 4000}, start};
   }
   // The value on the one line of `metric` with `label`; 0 if there is none.
   std::uint64_t value(std::string_view metric, std::string_view label) {
