@@ -36,7 +36,9 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
     worker_.node.metrics.finish_tcp(worker_, record);
     co_return;
   }
-  const l7::TcpRoute* route = l7::tcp_route(*chain, hello.name);
+  const l7::TcpRoute* route = l7::tcp_route(
+      *chain, hello.name,
+      downstream_->identity.empty() ? std::string_view() : downstream_->identity.ns());
   std::string key;
   if (route != nullptr) {
     const l7::WeightedCluster* choice = pick_weighted(route->clusters, worker_.random());

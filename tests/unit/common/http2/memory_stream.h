@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace aquifer::http2::testing {
@@ -32,12 +33,11 @@ class MemoryStream final : public io::ByteStream {
     other_->wake();
   }
 
-  coro::Task<Result<std::size_t>> writable(coro::CancelSource* cancel) override {
+  Result<std::size_t> poll_writable(coro::Wakeup& wakeup) override {
     for (;;) {
-      if (other_ == nullptr || aborted_) co_return fail(Errc::connection_reset, "memory stream");
-      if (other_->inbox_.size() < capacity_) co_return capacity_ - other_->inbox_.size();
-      const Status woken = co_await writable_.wait(cancel);
-      if (!woken) co_return std::unexpected(woken.error());
+      if (other_ == nullptr || aborted_) return fail(Errc::connection_reset, "memory stream");
+      if (other_->inbox_.size() < capacity_) return capacity_ - other_->inbox_.size();
+      if (writable_.listen(wakeup)) return 0;
     }
   }
   Status write(io::Buffer bytes) override {
@@ -48,19 +48,27 @@ class MemoryStream final : public io::ByteStream {
     other_->readable_.notify();
     return {};
   }
-  coro::Task<Result<io::Buffer>> read(std::size_t bytes_max, coro::CancelSource* cancel) override {
+  Result<std::optional<io::Buffer>> poll_read(std::size_t bytes_max,
+                                              coro::Wakeup& wakeup) override {
     for (;;) {
       if (!paused_ && !inbox_.empty()) {
         io::Buffer piece = inbox_.take(bytes_max);
         if (other_ != nullptr) other_->writable_.notify();
-        co_return std::move(piece);
+        return piece;
       }
-      if (broken_ || aborted_) co_return fail(Errc::connection_reset, "memory stream");
-      if (inbox_.empty() && (end_came_ || other_ == nullptr)) co_return io::Buffer();
-      const Status woken = co_await readable_.wait(cancel);
-      if (!woken) co_return std::unexpected(woken.error());
+      if (broken_ || aborted_) return fail(Errc::connection_reset, "memory stream");
+      if (inbox_.empty() && (end_came_ || other_ == nullptr)) return io::Buffer();
+      if (readable_.listen(wakeup)) return std::nullopt;
     }
   }
+  std::optional<Error> poll_failure(coro::Wakeup& wakeup) override {
+    for (;;) {
+      if (broken_ || aborted_) return Error(Errc::connection_reset, "memory stream");
+      if (readable_.listen(wakeup)) return std::nullopt;
+    }
+  }
+  void end_write_wait() noexcept override { writable_.end_wait(); }
+  void end_read_wait() noexcept override { readable_.end_wait(); }
   Status shutdown_write() override {
     end_sent_ = true;
     if (other_ == nullptr) return {};
@@ -74,11 +82,6 @@ class MemoryStream final : public io::ByteStream {
     if (other_ == nullptr) return;
     other_->broken_ = true;
     other_->wake();
-  }
-  coro::Task<Error> failure(coro::CancelSource* cancel) override {
-    coro::Event never;
-    const Status woken = co_await never.wait(cancel);
-    co_return woken.error();
   }
   [[nodiscard]] bool is_quiet() noexcept override {
     return inbox_.empty() && !end_came_ && !broken_ && other_ != nullptr;
