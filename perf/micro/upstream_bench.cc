@@ -38,9 +38,9 @@ model::Workload workload_of(std::uint32_t index) {
   model::Workload workload;
   workload.uid = fmt::format("Kubernetes//Pod/default/pod-{:06}", index);
   workload.name = fmt::format("pod-{:06}", index);
-  workload.addresses = {IpAddress::v4({10, static_cast<std::uint8_t>(index >> 16),
-                                       static_cast<std::uint8_t>(index >> 8),
-                                       static_cast<std::uint8_t>(index)})};
+  workload.addresses = {
+      IpAddress::v4({10, static_cast<std::uint8_t>(index >> 16),
+                     static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index)})};
   return workload;
 }
 
@@ -50,8 +50,7 @@ class Mesh {
   Mesh(std::uint32_t count, Weights weights) : weights_(weights) {
     model::Changes changes;
     for (std::uint32_t i = 0; i < count; ++i)
-      changes.upserted_workloads.push_back(
-          std::make_shared<const model::Workload>(workload_of(i)));
+      changes.upserted_workloads.push_back(std::make_shared<const model::Workload>(workload_of(i)));
     changes.upserted_services = {record(count)};
     full = model::Snapshot().apply(changes);
     model::Changes fewer;
@@ -131,10 +130,10 @@ void bench(std::string_view name, l7::BalancerKind kind, std::uint32_t count, We
   const double second = cpu_seconds();
   for (int i = 0; i < kUpdates; ++i) cluster->update(*mesh.full, config, now);
   const double same = (cpu_seconds() - second) * 1e6 / kUpdates;
-  fmt::print("{:14} {:6} endpoints, {:6} weights: pick and end {:5.0f} ns, first build {:7.0f} us, "
-             "one comes or goes {:6.0f} us, nothing changed {:5.0f} us\n",
-             name, count, weights == Weights::even ? "even" : "uneven", picked, built, changed,
-             same);
+  fmt::print(
+      "{:14} {:6} endpoints, {:6} weights: pick and end {:5.0f} ns, first build {:7.0f} us, "
+      "one comes or goes {:6.0f} us, nothing changed {:5.0f} us\n",
+      name, count, weights == Weights::even ? "even" : "uneven", picked, built, changed, same);
 }
 
 void bench_helpers() {
@@ -177,10 +176,12 @@ void bench_helpers() {
 
 int main() {
   using Kind = l7::BalancerKind;
-  const std::pair<std::string_view, Kind> kinds[] = {
-      {"least request", Kind::least_request}, {"round robin", Kind::round_robin},
-      {"random", Kind::random},               {"ewma", Kind::ewma},
-      {"ring hash", Kind::ring_hash},         {"maglev", Kind::maglev}};
+  const std::pair<std::string_view, Kind> kinds[] = {{"least request", Kind::least_request},
+                                                     {"round robin", Kind::round_robin},
+                                                     {"random", Kind::random},
+                                                     {"ewma", Kind::ewma},
+                                                     {"ring hash", Kind::ring_hash},
+                                                     {"maglev", Kind::maglev}};
   for (const auto& [name, kind] : kinds) {
     for (const std::uint32_t count : {10U, 1000U}) {
       for (const Weights weights : {Weights::even, Weights::uneven})

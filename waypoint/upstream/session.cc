@@ -73,8 +73,8 @@ std::optional<Session> decode_session(std::string_view text) noexcept {
 std::optional<Session> find_session(const l7::Persistence& rules, const l7::RequestView& request,
                                     WallSeconds now) {
   const bool by_cookie = rules.type == l7::Persistence::Type::cookie;
-  const auto text = by_cookie ? find_cookie(request.headers, rules.name)
-                              : request.headers.find(rules.name);
+  const auto text =
+      by_cookie ? find_cookie(request.headers, rules.name) : request.headers.find(rules.name);
   if (!text) return std::nullopt;
   const auto session = decode_session(*text);
   return session && !is_over(rules, *session, now) ? session : std::nullopt;

@@ -21,7 +21,7 @@ l7::ClusterPtr workload_cluster(std::string_view key) {
   const std::size_t colon = key.rfind(':');
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(key.data() + colon + 1, key.data() + key.size(), port);
-  if (error != std::errc{} || end != key.data() + key.size() || colon < kPrefix.size())
+  if (error != std::errc{} || end != key.data() + key.size() || port == 0 || colon < kPrefix.size())
     return nullptr;
   auto cluster = std::make_shared<l7::Cluster>();
   cluster->key = key;

@@ -87,7 +87,8 @@ TEST_CASE("when an endpoint goes, its share moves and hardly anything beside it"
     CAPTURE(static_cast<int>(each.kind));
     World world{pods(10)};
     world.config.balancing.kind = each.kind;
-    for (std::size_t i = 0; i < 10; ++i) world.members[i].address = "10.5.0." + std::to_string(i + 1);
+    for (std::size_t i = 0; i < 10; ++i)
+      world.members[i].address = "10.5.0." + std::to_string(i + 1);
     const auto cluster = world.cluster();
     const auto before = map_all(*cluster);
     const std::vector<Pod> all = world.members;

@@ -18,9 +18,9 @@ std::vector<Pod> places(const std::vector<model::Locality>& localities) {
   std::vector<Pod> result;
   for (const model::Locality& each : localities) {
     for (int i = 0; i < 3; ++i) {
-      result.push_back({.name = each.region + "-" + each.zone + "-" + each.subzone + "-" +
-                                std::to_string(i),
-                        .locality = each});
+      result.push_back(
+          {.name = each.region + "-" + each.zone + "-" + each.subzone + "-" + std::to_string(i),
+           .locality = each});
     }
   }
   return result;
@@ -44,8 +44,8 @@ void sicken(World& world, std::string_view prefix, int count) {
 }
 
 const model::Locality kHere{"eu", "a", "1"};
-const std::vector<model::Locality> kAround{{"eu", "a", "1"}, {"eu", "a", "2"}, {"eu", "b", "1"},
-                                           {"us", "a", "1"}, {"ap", "a", "1"}};
+const std::vector<model::Locality> kAround{
+    {"eu", "a", "1"}, {"eu", "a", "2"}, {"eu", "b", "1"}, {"us", "a", "1"}, {"ap", "a", "1"}};
 
 TEST_CASE("nearer endpoints first, farther ones as the nearer fall sick") {
   World world{places(kAround)};

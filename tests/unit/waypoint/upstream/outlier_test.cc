@@ -139,7 +139,8 @@ TEST_CASE("failures of connections count as gateway errors, or by themselves if 
   }
 }
 
-TEST_CASE("no more than the given share is left out, but one always may be, unless it is the last") {
+TEST_CASE(
+    "no more than the given share is left out, but one always may be, unless it is the last") {
   World world{pods(10)};
   watch(world, 1);
   world.config.outlier->ejected_percent_max = 30;
@@ -214,7 +215,8 @@ TEST_CASE("in a panic health is ignored altogether") {
   CHECK(tally(*cluster, 400, at(seconds(3))).size() == 4);
 }
 
-TEST_CASE("an endpoint that stays stays left out when the mesh changes; a rule that goes lets it in") {
+TEST_CASE(
+    "an endpoint that stays stays left out when the mesh changes; a rule that goes lets it in") {
   World world;
   watch(world, 1);
   const auto cluster = world.cluster();

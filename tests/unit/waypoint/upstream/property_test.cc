@@ -71,8 +71,8 @@ class Story {
     request.hash = random_.next();
     std::vector<model::EndpointId> tried;
     if (!loop.endpoints().empty() && random_.below(2) == 0)
-      tried.push_back(loop.endpoints()[random_.below(
-          static_cast<std::uint32_t>(loop.endpoints().size()))]->id);
+      tried.push_back(
+          loop.endpoints()[random_.below(static_cast<std::uint32_t>(loop.endpoints().size()))]->id);
     request.tried = tried;
     auto lease = loop.pick(request);
     const bool merciful = world_.config.balancing.panic_percent > 0;
