@@ -64,9 +64,19 @@ EndpointPtr make_endpoint(const Candidate& candidate, const MembersQuestion& que
   return endpoint;
 }
 
-// It moved: whoever holds the old one still sees it as it was.
+// Would a connection that was made to one be as good for the other? Not if it ends elsewhere, or
+// proved another identity.
+bool is_reached_alike(const model::Workload& a, const model::Workload& b) {
+  return a.addresses == b.addresses && a.hostname == b.hostname && a.identity == b.identity &&
+         a.protocol == b.protocol && a.tunnel_port == b.tunnel_port && a.pod_uid == b.pod_uid;
+}
+
+// It changed: whoever holds the old one still sees it as it was.
 EndpointPtr make_successor(const EndpointPtr& old, const Candidate& candidate) {
   auto endpoint = std::make_shared<Endpoint>(*old);
+  if (endpoint->address != candidate.address ||
+      !is_reached_alike(*old->workload, **candidate.workload))
+    endpoint->connections.reset();
   endpoint->workload = *candidate.workload;
   endpoint->address = candidate.address;
   old->successor = endpoint;

@@ -134,6 +134,31 @@ TEST_CASE("a pod that gets another address has a successor that takes over its r
   CHECK(now.active == 0);
 }
 
+TEST_CASE("a pod that changed keeps its connections only if it is reached in the same way") {
+  World world{pods(1)};
+  const auto cluster = world.cluster();
+  const auto connections = [&]() -> std::shared_ptr<EndpointConnections>& {
+    return cluster->endpoints()[0]->connections;
+  };
+  // Nobody looks into it here.
+  const auto anything = std::make_shared<int>(0);
+  const std::shared_ptr<EndpointConnections> open(
+      anything, reinterpret_cast<EndpointConnections*>(anything.get()));
+  connections() = open;
+  world.members[0].node = "node7";
+  world.update(*cluster, at(seconds(1)));
+  CHECK(cluster->endpoints()[0]->workload->node == "node7");
+  CHECK(connections() == open);
+  SUBCASE("another address") {
+    world.members[0].address = "10.7.7.7";
+  }
+  SUBCASE("another identity") {
+    world.members[0].account = "other";
+  }
+  world.update(*cluster, at(seconds(2)));
+  CHECK(connections() == nullptr);
+}
+
 TEST_CASE("a lease counts as active while it lives, and only once") {
   World world{pods(1)};
   const auto cluster = world.cluster();

@@ -36,6 +36,7 @@ struct Pod {
   std::string network = {};
   std::string address = {};
   std::uint16_t port = 8080;
+  std::string account = {};
 };
 
 inline std::vector<Pod> pods(std::size_t count) {
@@ -56,6 +57,8 @@ inline model::Workload workload_of(const Pod& pod, std::size_t index) {
   workload.locality = pod.locality;
   workload.node = pod.node;
   workload.network = pod.network;
+  if (!pod.account.empty())
+    workload.identity = SpiffeId::make("cluster.local", "default", pod.account).value();
   return workload;
 }
 
