@@ -91,6 +91,7 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   if (self->workload != nullptr) {
     node_.standpoint.locality = self->workload->locality;
     node_.standpoint.node = self->workload->node;
+    node_.standpoint.cluster_id = self->workload->cluster_id;
   }
   for (std::uint32_t i = 0; i < settings_.workers; ++i) {
     auto worker = WorkerThread::start(node_, i);
