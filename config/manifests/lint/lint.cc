@@ -71,6 +71,7 @@ std::vector<Finding> lint(const Assembly& assembly) {
   lint_peer_authentication(mesh, findings);
   lint_egress(mesh, findings);
   lint_network_peers(mesh, findings);
+  lint_routes(mesh, findings);
   return findings.take();
 }
 

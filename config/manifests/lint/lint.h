@@ -68,5 +68,6 @@ void lint_authorization_pairs(const LintMesh& mesh, Findings& findings);
 void lint_peer_authentication(const LintMesh& mesh, Findings& findings);
 void lint_egress(const LintMesh& mesh, Findings& findings);
 void lint_network_peers(const LintMesh& mesh, Findings& findings);
+void lint_routes(const LintMesh& mesh, Findings& findings);
 
 }  // namespace aquifer::manifests
