@@ -1,6 +1,7 @@
 #include "ztunnel/explain/explain.h"
 
 #include "ztunnel/dns/name.h"
+#include "ztunnel/explain/request_route.h"
 #include "ztunnel/explain/way.h"
 
 #include <fmt/format.h>
@@ -176,7 +177,24 @@ class Explainer {
     }
   }
 
+  // Only a waypoint of the service knows routes of it.
+  void add_route(ConnectionStep& connection) const {
+    if (question_.http.empty() || connection.waypoint.name.empty()) return;
+    const model::ServiceRecordPtr& record =
+        snapshot_.service_by_host(connection.service_ns, connection.service);
+    if (record == nullptr) return;
+    const SpiffeId& identity = from_.workload->identity;
+    connection.route = explain_route(
+        snapshot_, {.service = *record->service,
+                    .source = SocketAddress{from_.address, 0},
+                    .destination = SocketAddress{from_.address, question_.to.port},
+                    .identity = identity.empty() ? nullptr : &identity,
+                    .host = asked_host_.empty() ? connection.destination : asked_host_,
+                    .http = question_.http});
+  }
+
   void conclude() {
+    for (ConnectionStep& connection : result_.connections) add_route(connection);
     Outcome outcome = Outcome::not_asked;
     for (const ConnectionStep& connection : result_.connections)
       outcome = together(outcome, connection.outcome);

@@ -60,6 +60,26 @@ json endpoints_json(const std::vector<EndpointStep>& endpoints) {
   return list;
 }
 
+json route_json(const RouteStep& step) {
+  json backends = json::array();
+  for (const RouteBackend& backend : step.backends) {
+    json one{{"weight", backend.weight}, {"of", backend.total}};
+    put(one, "cluster", backend.cluster);
+    put(one, "note", backend.note);
+    backends.push_back(std::move(one));
+  }
+  json passed = json::array();
+  for (const PassedRoute& route : step.passed_over)
+    passed.push_back({{"route", route.route}, {"origin", route.origin}, {"why", route.why}});
+  json object{{"request", step.request},         {"action", step.action},
+              {"backends", std::move(backends)}, {"also", step.also},
+              {"passedOver", std::move(passed)}, {"passedOverMore", step.passed_over_more}};
+  put(object, "chain", step.chain);
+  put(object, "route", step.route);
+  put(object, "origin", step.origin);
+  return object;
+}
+
 json connection_json(const ConnectionStep& connection) {
   json object{{"destination", connection.destination},
               {"verdict", name_of(connection.outcome)},
@@ -73,6 +93,7 @@ json connection_json(const ConnectionStep& connection) {
                           {"standing", connection.waypoint.standing}};
     object["behindWaypoint"] = endpoints_json(connection.behind);
   }
+  if (connection.route) object["route"] = route_json(*connection.route);
   put(object, "failure", connection.failure);
   if (!connection.notes.empty()) object["notes"] = connection.notes;
   return object;

@@ -147,6 +147,30 @@ void write_endpoints(Writer& writer, std::string_view label,
     writer.more(writer.dim(fmt::format("and {} more: --json has all", shown - kEndpointsShownMax)));
 }
 
+void write_route(Writer& writer, const RouteStep& step) {
+  writer.line(
+      "route",
+      printable(step.route.empty() ? step.action : fmt::format("{}: {}", step.route, step.action)));
+  if (!step.origin.empty()) writer.more(printable(step.origin), 2);
+  writer.more(
+      printable(fmt::format("{}{}{}", step.request, step.chain.empty() ? "" : ", at ", step.chain)),
+      2);
+  for (const RouteBackend& backend : step.backends) {
+    writer.more(printable(fmt::format("{} of {} to {}{}{}", backend.weight, backend.total,
+                                      backend.cluster.empty() ? "nobody" : backend.cluster,
+                                      backend.note.empty() ? "" : ": ", backend.note)),
+                2);
+  }
+  for (const std::string& line : step.also) writer.more(printable(line), 2);
+  for (const PassedRoute& route : step.passed_over) {
+    writer.more(writer.dim(printable(
+                    fmt::format("not {} ({}): wants {}", route.route, route.origin, route.why))),
+                2);
+  }
+  if (step.passed_over_more > 0)
+    writer.more(writer.dim(fmt::format("nor {} more before it", step.passed_over_more)), 2);
+}
+
 void write_connection(Writer& writer, const ConnectionStep& connection) {
   writer.line("to", fmt::format("{}: {}", printable(connection.destination),
                                 writer.outcome(connection.outcome)));
@@ -159,6 +183,7 @@ void write_connection(Writer& writer, const ConnectionStep& connection) {
                                       connection.waypoint.name, connection.waypoint.standing)));
   }
   if (!connection.failure.empty()) writer.more(printable(connection.failure));
+  if (connection.route) write_route(writer, *connection.route);
   write_endpoints(writer, "endpoints", connection.endpoints);
   write_endpoints(writer, "behind it", connection.behind);
   for (const std::string& note : connection.notes) writer.more(printable(note));

@@ -111,6 +111,42 @@ struct WaypointStep {
   std::string standing;
 };
 
+/// A share of a route's requests.
+struct RouteBackend {
+  /// NAMESPACE/HOST:PORT, with /SUBSET behind it; empty: there is no such backend.
+  std::string cluster;
+  std::uint32_t weight = 0;
+  std::uint64_t total = 0;
+  std::string note;
+};
+
+/// A route that a request did not take.
+struct PassedRoute {
+  std::string route;
+  std::string origin;
+  /// The first of its conditions that is not true.
+  std::string why;
+};
+
+/// What a waypoint does with a request.
+struct RouteStep {
+  /// "GET /a of a client of namespace shop"
+  std::string request;
+  /// "port 80 of web.shop.svc.cluster.local, HTTP/1.1"
+  std::string chain;
+  /// The route's name, and where it is written; empty: none matches.
+  std::string route;
+  std::string origin;
+  /// "forwards", "redirects with 302 to ...", "answers 404 itself".
+  std::string action;
+  std::vector<RouteBackend> backends;
+  /// Faults, retries, time-outs, mirrors and so on, a line each.
+  std::vector<std::string> also;
+  /// Those that stand before it.
+  std::vector<PassedRoute> passed_over;
+  std::size_t passed_over_more = 0;
+};
+
 /// One address that the client may dial.
 struct ConnectionStep {
   std::string destination;
@@ -118,6 +154,8 @@ struct ConnectionStep {
   std::string service;
   std::string service_ns;
   WaypointStep waypoint;
+  /// What the waypoint does with the request that was described; none when none was.
+  std::optional<RouteStep> route;
   /// Why the connection goes nowhere; empty when it does.
   std::string failure;
   /// The possible ends; through a waypoint, those of the waypoint (of several, of all of them).
