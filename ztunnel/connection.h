@@ -54,8 +54,8 @@ struct ConnectionFacts {
 /// The `baggage` header that describes `workload`.
 [[nodiscard]] std::string baggage_of(const model::Workload& workload);
 
-/// TCP_NODELAY, and keepalive as the operator wants it. Failures do not matter enough to end a
-/// connection.
+/// TCP_NODELAY, and keepalive as the operator wants it; sockets that a listener accepts have both
+/// from it. Failures do not matter enough to end a connection.
 void tune_socket(int fd, const Settings& settings) noexcept;
 
 }  // namespace aquifer::ztunnel

@@ -37,7 +37,6 @@ coro::Task<void> Inbound::serve_tunnel(Fd accepted) {
   const telemetry::GaugeHold open_socket(
       worker.node.traffic.sockets_open(telemetry::Reporter::destination));
   auto socket = std::make_unique<io::Socket>(worker.loop, std::move(accepted));
-  tune_socket(socket->fd(), worker.node.settings);
   const auto from = socket->peer_address();
   const auto to = socket->local_address();
   if (!from || !to) co_return;  // gone before it was looked at
@@ -145,7 +144,6 @@ coro::Task<void> Inbound::serve_plaintext(Fd accepted) {
   telemetry::GaugeHold open_socket(
       worker.node.traffic.sockets_open(telemetry::Reporter::destination));
   auto client = std::make_unique<io::SocketStream>(worker.loop, std::move(accepted));
-  tune_socket(client->socket().fd(), worker.node.settings);
   const auto from = client->socket().peer_address();
   const auto to = client->socket().original_destination();
   if (!from || !to) co_return;  // gone before it was looked at

@@ -2,6 +2,7 @@
 
 #include "common/io/socket_options.h"
 #include "config/model/proxy_ports.h"
+#include "ztunnel/connection.h"
 
 #include <fmt/format.h>
 
@@ -33,6 +34,8 @@ Result<Fd> listen_in(const io::NetworkNamespace& pod, std::uint16_t port, const 
   const auto make = [&](const IpAddress& address) -> Result<Fd> {
     const int family = address.is_v4() ? AF_INET : AF_INET6;
     TRY(Fd fd, io::socket_in(pod, family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    // What is accepted inherits it: two to seven system calls that no connection makes.
+    tune_socket(fd.get(), settings);
     TRY_VOID(io::listen_on(fd.get(), SocketAddress{address, port}, options));
     return fd;
   };

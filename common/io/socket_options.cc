@@ -15,7 +15,12 @@ Status set_int(int fd, int level, int option, int value, const char* what) noexc
 
 // Not in glibc's headers of Debian 12 for IPv6; from linux/in6.h.
 constexpr int kIpv6Transparent = 75;
-constexpr int kIpv6Freebind = 78;
+
+Status set_transparent(int fd, int family) noexcept {
+  TRY_VOID(set_int(fd, SOL_IP, IP_TRANSPARENT, 1, "IP_TRANSPARENT"));
+  if (family != AF_INET6) return {};
+  return set_int(fd, SOL_IPV6, kIpv6Transparent, 1, "IPV6_TRANSPARENT");
+}
 
 }  // namespace
 
@@ -46,29 +51,23 @@ Status set_mark(int fd, std::uint32_t mark) noexcept {
 }
 
 Status set_transparent(int fd) noexcept {
-  TRY_VOID(set_int(fd, SOL_IP, IP_TRANSPARENT, 1, "IP_TRANSPARENT"));
-  if (socket_family(fd) == AF_INET6) {
-    TRY_VOID(set_int(fd, SOL_IPV6, kIpv6Transparent, 1, "IPV6_TRANSPARENT"));
-  }
-  return {};
+  return set_transparent(fd, socket_family(fd));
 }
 
 namespace {
 
-Status prepare_foreign_bind(int fd) noexcept {
-  TRY_VOID(set_transparent(fd));
-  TRY_VOID(set_int(fd, SOL_IP, IP_FREEBIND, 1, "IP_FREEBIND"));
-  if (socket_family(fd) == AF_INET6) {
-    TRY_VOID(set_int(fd, SOL_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND"));
-  }
+// A transparent socket may have any address: IP_FREEBIND would add nothing.
+Status prepare_foreign_bind(int fd, int family) noexcept {
+  TRY_VOID(set_transparent(fd, family));
   return set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
 }
 
 }  // namespace
 
 Status bind_transparent(int fd, const IpAddress& address) noexcept {
-  TRY_VOID(prepare_foreign_bind(fd));
-  const SockaddrStorage to(SocketAddress{address, 0}, socket_family(fd));
+  const int family = socket_family(fd);
+  TRY_VOID(prepare_foreign_bind(fd, family));
+  const SockaddrStorage to(SocketAddress{address, 0}, family);
   if (::bind(fd, to.get(), to.length) == 0) return {};
   return std::unexpected(error_from_errno(errno, "binding to the client's address"));
 }
@@ -80,11 +79,12 @@ Status bind_transparent_apart(int fd, const IpAddress& address, std::uint32_t ra
   // Eight places far from each other: when all are taken, a search would cost more than it is
   // worth.
   constexpr std::uint32_t kTries = 8;
-  TRY_VOID(prepare_foreign_bind(fd));
+  const int family = socket_family(fd);
+  TRY_VOID(prepare_foreign_bind(fd, family));
   for (std::uint32_t i = 0; i < kTries; ++i) {
     const auto port =
         static_cast<std::uint16_t>(kFirst + (random + i * (kCount / kTries)) % kCount);
-    const SockaddrStorage to(SocketAddress{address, port}, socket_family(fd));
+    const SockaddrStorage to(SocketAddress{address, port}, family);
     if (::bind(fd, to.get(), to.length) == 0) return {};
     if (errno != EADDRINUSE) break;
   }
