@@ -52,7 +52,8 @@ void LiveConnection::succeed() {
 
 void LiveConnection::run(std::unique_ptr<LiveConnection> connection,
                          std::unique_ptr<io::ByteStream> client,
-                         std::unique_ptr<io::ByteStream> server, telemetry::GaugeHold socket) {
+                         std::unique_ptr<io::ByteStream> server, telemetry::GaugeHold socket,
+                         std::size_t read_under_way) {
   // Given up again by on_copy_end(); the pod's scope is joined until then.
   LiveConnection& live = *connection.release();
   live.socket_ = std::move(socket);
@@ -61,7 +62,7 @@ void LiveConnection::run(std::unique_ptr<LiveConnection> connection,
   live.copy_.emplace(*live.client_, *live.server_, live.record_);
   live.list_.flows_.opened(live.facts(), live.record_);
   if (live.cut_reason_ != nullptr) live.copy_->cancel();
-  live.copy_->start(live.list_.scope_.cancel_source(), live);
+  live.copy_->start(live.list_.scope_.cancel_source(), live, read_under_way);
 }
 
 void LiveConnection::cut(const char* reason, const Refusal& refusal) {

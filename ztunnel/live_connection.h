@@ -71,10 +71,11 @@ class LiveConnection final : telemetry::EndObserver, io::CopyOwner {
   void succeed();
 
   /// The bytes begin to flow: from now on it owns itself, until both directions have ended. One
-  /// that was cut before ends at once. `socket` counts the client's.
+  /// that was cut before ends at once. `socket` counts the client's; `read_under_way` is
+  /// Copy::start()'s.
   static void run(std::unique_ptr<LiveConnection> connection,
                   std::unique_ptr<io::ByteStream> client, std::unique_ptr<io::ByteStream> server,
-                  telemetry::GaugeHold socket = {});
+                  telemetry::GaugeHold socket = {}, std::size_t read_under_way = 0);
 
   /// Ends it, soon; `reason` (a literal) is what its log line says, `refusal` who is to blame. The
   /// first reason counts.

@@ -1,5 +1,6 @@
 #include "ztunnel/outbound.h"
 
+#include "common/hbone/early_data.h"
 #include "common/io/socket_stream.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/destination_names.h"
@@ -20,7 +21,6 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   Worker& worker = pod_.worker;
   telemetry::GaugeHold open_socket(worker.node.traffic.sockets_open(telemetry::Reporter::source));
   auto client = std::make_unique<io::SocketStream>(worker.loop, std::move(accepted));
-  tune_socket(client->socket().fd(), worker.node.settings);
   const auto from = client->socket().peer_address();
   const auto to = client->socket().original_destination();
   if (!from || !to) co_return;  // gone before it was looked at
@@ -48,15 +48,19 @@ coro::Task<void> Outbound::serve(Fd accepted) {
   }
   auto live = std::make_unique<LiveConnection>(pod_.live, pod_.kinds.of(call.facts), from->addr);
   log_dry_run(*call.snapshot, *call.source, call.facts);
-  auto upstream = co_await connector_.connect(call, *live);
+  hbone::EarlyData early(*client);
+  hbone::EarlyData* const early_or_none = worker.node.settings.early_data ? &early : nullptr;
+  auto upstream = co_await connector_.connect(call, *live, early_or_none);
   if (!upstream) {
+    co_await early.give_up();
     client->abort();
     live->refuse(upstream.error());
     co_return;
   }
+  live->record().from_client(early.sent());
   // Bytes flow, and this frame is not needed for that.
   LiveConnection::run(std::move(live), std::move(client), std::move(*upstream),
-                      std::move(open_socket));
+                      std::move(open_socket), early.read_under_way());
 }
 
 model::Resolution Outbound::resolve(const OutboundCall& call) {

@@ -107,6 +107,8 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.boolean("IPV6_ENABLED", settings.ipv6);
   reader.boolean("INPOD_PORT_REUSE", settings.port_reuse);
   reader.boolean("ENABLE_RESPONSE_BAGGAGE", settings.response_baggage);
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kOnOff{{{"on", true}, {"off", false}}};
+  reader.choice("AQUIFER_EARLY_DATA", settings.early_data, kOnOff);
   reader.boolean("KEEPALIVE_ENABLED", settings.keepalive_enabled);
   reader.seconds("KEEPALIVE_TIME", settings.keepalive.time_seconds);
   reader.seconds("KEEPALIVE_INTERVAL", settings.keepalive.interval_seconds);

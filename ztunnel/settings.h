@@ -53,7 +53,9 @@ struct Settings {
   bool response_baggage = true;   ///< ENABLE_RESPONSE_BAGGAGE
   bool keepalive_enabled = true;  ///< KEEPALIVE_ENABLED
   io::Keepalive keepalive;        ///< KEEPALIVE_TIME, _INTERVAL, _RETRIES, USER_TIMEOUT_ENABLED
-  hbone::PoolOptions pool;        ///< POOL_MAX_STREAMS_PER_CONNECTION, POOL_UNUSED_RELEASE_TIMEOUT
+  /// AQUIFER_EARLY_DATA: are a client's first bytes sent with the CONNECT?
+  bool early_data = true;
+  hbone::PoolOptions pool;  ///< POOL_MAX_STREAMS_PER_CONNECTION, POOL_UNUSED_RELEASE_TIMEOUT
   Duration termination_deadline = std::chrono::seconds(5);  ///< CONNECTION_TERMINATION_DEADLINE
   std::chrono::seconds secret_ttl{86400};                   ///< SECRET_TTL
   /// COMPLIANCE_POLICY=pqc: the hybrid with a post-quantum half, or no tunnel.

@@ -97,7 +97,8 @@ ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
   return facts;
 }
 
-coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnection& live) {
+coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnection& live,
+                                                 hbone::EarlyData* early) {
   Worker& worker = pod_.worker;
   const Deadline deadline = worker.loop.after(kConnectTimeout);
   std::vector<model::EndpointId> tried;
@@ -119,7 +120,9 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnect
       const Deadline patience =
           next ? deadline.sooner(worker.loop.after(kSilencePatience)) : deadline;
       const auto refusals = next ? Refusals::leave : Refusals::wait;
-      auto stream = co_await try_endpoint(call, patience, refusals);
+      // A waypoint may answer for itself, or send the connection elsewhere once it has seen it.
+      const bool last = !next && call.target.via == model::Via::nobody;
+      auto stream = co_await try_endpoint(call, patience, refusals, last ? early : nullptr);
       if (stream) {
         pod_.avoided.succeeded(call.target.endpoint);
         co_return std::move(*stream);
@@ -157,12 +160,12 @@ coro::Task<Status> UpstreamConnector::find_address(OutboundCall& call, LiveConne
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::try_endpoint(
-    const OutboundCall& call, Deadline deadline, Refusals refusals) {
+    const OutboundCall& call, Deadline deadline, Refusals refusals, hbone::EarlyData* early) {
   io::Loop& loop = pod_.worker.loop;
   const bool wait = refusals == Refusals::wait && call.target.path == model::Path::hbone;
   const Deadline patience = loop.after(wait ? Duration(kRefusedPatience) : Duration::zero());
   for (;;) {
-    auto stream = co_await open_stream(call, deadline);
+    auto stream = co_await open_stream(call, deadline, early);
     const bool again =
         !stream && stream.error().code == Errc::connection_refused && !patience.expired(loop.now());
     if (!again) co_return stream;
@@ -173,7 +176,7 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::try_endpo
 }
 
 coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::open_stream(
-    const OutboundCall& call, Deadline deadline) {
+    const OutboundCall& call, Deadline deadline, hbone::EarlyData* early) {
   const model::ResolvedTarget& target = call.target;
   if (target.path != model::Path::hbone) {
     auto plain = co_await connect_plain(pod_, target.upstream.addr, deadline);
@@ -192,7 +195,7 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::open_stre
       call.client, target.service ? target.service->hostname : std::string());
   request.traceparent = hbone::TraceContext::make(pod_.worker.random).to_string();
   auto stream = co_await pool_.open(std::move(key), std::move(request), deadline,
-                                    &pod_.connections.cancel_source());
+                                    &pod_.connections.cancel_source(), early);
   if (!stream) co_return std::unexpected(stream.error());
   co_return std::unique_ptr<io::ByteStream>(std::move(*stream));
 }

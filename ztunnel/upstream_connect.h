@@ -1,9 +1,11 @@
 // From a decision to somebody who answers: one connection of a pod tries the endpoints that there
 // are, within limits, until one has taken it. On the pod's loop.
 //
-// The client's bytes are not read before that: what it sends early waits in its own socket, where
-// the receive window bounds it, and so any endpoint may still become the one that gets them. Once
-// an endpoint has answered (200, or the end of a TCP handshake) no other is tried.
+// The client's bytes are not read before that as long as another endpoint might get them: what it
+// sends early waits in its own socket, where the receive window bounds it. Only where no other is
+// left, and nobody stands between, do they go with the CONNECT (hbone::EarlyData); a peer that may
+// have seen them is the last that is tried, since they must not be said twice. Once an endpoint has
+// answered (200, or the end of a TCP handshake) no other is tried.
 #pragma once
 
 #include "common/hbone/pool.h"
@@ -48,7 +50,9 @@ class UpstreamConnector {
 
   /// Tries `call.target`, then other endpoints. `call` and `live` name the one that answered, or
   /// the last that was tried; both outlive the call.
-  [[nodiscard]] coro::Task<Connected> connect(OutboundCall& call, LiveConnection& live);
+  /// `early` (may be null) may be given to the last of them.
+  [[nodiscard]] coro::Task<Connected> connect(OutboundCall& call, LiveConnection& live,
+                                              hbone::EarlyData* early);
 
  private:
   /// A tunnel whose dial is refused: may its node be about to listen, or is there somebody else?
@@ -59,9 +63,11 @@ class UpstreamConnector {
   /// One endpoint, as often as it takes to know that it does not answer.
   coro::Task<Result<std::unique_ptr<io::ByteStream>>> try_endpoint(const OutboundCall& call,
                                                                    Deadline deadline,
-                                                                   Refusals refusals);
+                                                                   Refusals refusals,
+                                                                   hbone::EarlyData* early);
   coro::Task<Result<std::unique_ptr<io::ByteStream>>> open_stream(const OutboundCall& call,
-                                                                  Deadline deadline);
+                                                                  Deadline deadline,
+                                                                  hbone::EarlyData* early);
 
   PodContext& pod_;
   hbone::Pool& pool_;

@@ -44,12 +44,13 @@ Pool::~Pool() {
 
 coro::Task<Result<std::unique_ptr<TunnelStream>>> Pool::open(PoolKey key, ConnectRequest request,
                                                              Deadline deadline,
-                                                             coro::CancelSource* cancel) {
+                                                             coro::CancelSource* cancel,
+                                                             EarlyData* early) {
   const Use use(*this, key);
   Error last(Errc::closed, "pool");
   for (int tried = 0; tried < kOpenTries; ++tried) {
     CO_TRY(Tunnel * tunnel, co_await tunnel_for(key, use.entry, deadline, cancel));
-    auto stream = co_await tunnel->open(request, deadline, cancel);
+    auto stream = co_await tunnel->open(request, deadline, cancel, early);
     if (stream || stream.error().retry == Retry::no) co_return stream;
     last = stream.error();
   }

@@ -48,11 +48,13 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   /// A stream to `key.destination`, over a tunnel that is there or a new one. A request that a
-  /// dying tunnel's peer never looked at is tried again on another.
+  /// dying tunnel's peer never looked at is tried again on another, with what `early` has (may be
+  /// null).
   [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(PoolKey key,
                                                                        ConnectRequest request,
                                                                        Deadline deadline,
-                                                                       coro::CancelSource* cancel);
+                                                                       coro::CancelSource* cancel,
+                                                                       EarlyData* early = nullptr);
 
   [[nodiscard]] std::size_t tunnels() const noexcept;
 

@@ -278,20 +278,32 @@ bool Tunnel::can_open(std::size_t streams_max) const noexcept {
 
 coro::Task<Result<std::unique_ptr<TunnelStream>>> Tunnel::open(ConnectRequest request,
                                                                Deadline deadline,
-                                                               coro::CancelSource* cancel) {
+                                                               coro::CancelSource* cancel,
+                                                               EarlyData* early) {
   if (ended_ || draining_)
     co_return std::unexpected(Error(Errc::closed, "tunnel ended").retryable());
   auto stream = std::unique_ptr<TunnelStream>(new TunnelStream(*this, nullptr));
   CO_TRY(stream->stream_, session_.open(request, stream.get()));
   request_flush();
-  while (stream->response_ == nullptr && !stream->failed_) {
-    const Status woken = co_await io::wait_event(loop_, stream->readable_, deadline, cancel);
-    if (!woken) co_return std::unexpected(woken.error());
+  if (early != nullptr) early->begin(*stream);
+  Status woken;
+  while (woken && stream->response_ == nullptr && !stream->failed_) {
+    if (early != nullptr) early->pass_on();
+    woken = co_await io::wait_event(loop_, stream->readable_, deadline, cancel);
   }
-  if (stream->response_ == nullptr) co_return std::unexpected(*stream->failed_);
-  if (!stream->response_->ok()) {
+  if (early != nullptr) early->end();
+  if (!woken) co_return std::unexpected(woken.error());
+  const auto response = std::move(stream->response_);
+  if (response == nullptr) {
+    Error error = *stream->failed_;
+    // Who has seen the client's bytes may have acted on them: they are not said twice.
+    const bool said = early != nullptr && early->sent() > 0;
+    if (said && !stream->refused_unseen_) error.retry = Retry::no;
+    co_return std::unexpected(error);
+  }
+  if (!response->ok()) {
     co_return std::unexpected(Error(Errc::http_status, ErrorSource::upstream, "opening the stream")
-                                  .with_detail(stream->response_->status));
+                                  .with_detail(response->status));
   }
   co_return std::move(stream);
 }

@@ -5,6 +5,7 @@
 
 #include "common/coro/event.h"
 #include "common/coro/scope.h"
+#include "common/hbone/early_data.h"
 #include "common/hbone/session.h"
 #include "common/hbone/tunnel_stream.h"
 #include "common/io/account.h"
@@ -37,10 +38,12 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   [[nodiscard]] coro::Task<void> run();
 
   /// Client: asks for a stream and waits for the answer: Errc::http_status for anything but 200.
-  /// Errors that are Retry::yes were never looked at by the peer.
+  /// Errors that are Retry::yes were never looked at by the peer, or had nothing to be looked at.
+  /// `early` (may be null) is sent behind the request, without waiting for the answer.
   [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(ConnectRequest request,
                                                                        Deadline deadline,
-                                                                       coro::CancelSource* cancel);
+                                                                       coro::CancelSource* cancel,
+                                                                       EarlyData* early = nullptr);
   /// Client: may open() find a place now?
   [[nodiscard]] bool can_open(std::size_t streams_max) const noexcept;
   /// Streams that somebody holds.

@@ -41,7 +41,8 @@ void Tunnel::on_reset(Stream& stream, ErrorCode code) {
   auto* owner = static_cast<TunnelStream*>(stream.user);
   if (owner == nullptr) return;
   Error error(Errc::connection_reset, ErrorSource::upstream, "stream reset by the peer");
-  owner->fail(code == ErrorCode::refused_stream ? error.retryable() : error);
+  owner->refused_unseen_ = code == ErrorCode::refused_stream;
+  owner->fail(owner->refused_unseen_ ? error.retryable() : error);
 }
 
 void Tunnel::on_window(Stream& stream) {

@@ -42,6 +42,10 @@ void TunnelStream::refuse(int status) {
   tunnel_.request_flush();
 }
 
+bool TunnelStream::has_room() const noexcept {
+  return tunnel_.has_room();
+}
+
 Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
   for (;;) {
     if (failed_) return std::unexpected(*failed_);

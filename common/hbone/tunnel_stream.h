@@ -24,9 +24,6 @@ class TunnelStream final : public io::ByteStream {
   [[nodiscard]] Status accept(const ConnectResponse& response);
   /// Server: answers with another status and ends the stream.
   void refuse(int status);
-  /// Client: the answer's baggage.
-  [[nodiscard]] const ConnectResponse& response() const noexcept { return *response_; }
-
   [[nodiscard]] Result<std::size_t> poll_writable(coro::Wakeup& wakeup) override;
   [[nodiscard]] Status write(io::Buffer bytes) override;
   [[nodiscard]] Result<std::optional<io::Buffer>> poll_read(std::size_t bytes_max,
@@ -40,6 +37,11 @@ class TunnelStream final : public io::ByteStream {
     return inbox_.empty() && !failed_ && !stream_->remote_ended();
   }
   void set_direct_sink(io::DirectSink* sink) noexcept override { sink_ = sink; }
+
+  /// Would a chunk be sent without waiting behind others?
+  [[nodiscard]] bool has_room() const noexcept;
+  /// Lets whoever waits for its answer, or for its bytes, look again.
+  void wake_reader() noexcept { readable_.notify(); }
 
   [[nodiscard]] Tunnel& tunnel() const noexcept { return tunnel_; }
   /// Received and not yet read.
@@ -56,11 +58,12 @@ class TunnelStream final : public io::ByteStream {
   io::ChunkQueue inbox_;   // received and not yet read
   io::ChunkQueue unsent_;  // written and not yet framed: the connection's window closed in between
   io::DirectSink* sink_ = nullptr;
-  std::unique_ptr<ConnectResponse> response_;
+  std::unique_ptr<ConnectResponse> response_;  // only between its arrival and open()'s return
   std::optional<Error> failed_;
   coro::Event readable_;
   coro::Event writable_;
   bool waits_for_room_ = false;
+  bool refused_unseen_ = false;  // the peer never looked at its request
 };
 
 }  // namespace aquifer::hbone

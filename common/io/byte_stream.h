@@ -29,7 +29,8 @@ class DirectSink {
 ///
 /// The poll functions never wait: where they have nothing to give, the `wakeup` is called once,
 /// soon after that may have changed (possibly before they return), and then one polls again. Until
-/// it was called the stream stays, and nothing else is polled on that side.
+/// it was called the stream stays, and nothing else is polled on that side. Somebody else may poll
+/// for the same meanwhile: then their wakeup is called instead.
 class ByteStream {
  public:
   ByteStream() = default;

@@ -3,6 +3,7 @@
 #include "common/coro/event.h"
 #include "common/coro/ready_queue.h"
 
+#include <tuple>
 #include <utility>
 
 namespace aquifer::io {
@@ -20,7 +21,8 @@ Copy::~Copy() {
     AQUIFER_ASSERT(!direction->waits && !direction->queued);
 }
 
-void Copy::start(coro::CancelSource& cancel, CopyOwner& owner) noexcept {
+void Copy::start(coro::CancelSource& cancel, CopyOwner& owner,
+                 std::size_t read_under_way) noexcept {
   AQUIFER_ASSERT(owner_ == nullptr);
   owner_ = &owner;
   share_ = coro::ReadyQueue::current().meter().current();
@@ -33,7 +35,14 @@ void Copy::start(coro::CancelSource& cancel, CopyOwner& owner) noexcept {
     direction->sink = receiver(*direction).as_sink();
     if (direction->sink != nullptr) source(*direction).set_direct_sink(direction);
   }
-  advance(up_);
+  if (read_under_way > 0) {
+    // Taken over in any case: only who waits for it can end it.
+    up_.stage = Stage::bytes;
+    up_.allowance = read_under_way;
+    std::ignore = move_bytes(up_);
+    if (stopping_) stop_waiting(up_);
+  }
+  if (!up_.waits && !up_.queued) advance(up_);
   advance(down_);
   // The owner is told in a turn of its own, not from inside its call.
   if (at_rest(up_) && at_rest(down_)) enqueue(up_);
@@ -129,6 +138,7 @@ bool Copy::move_bytes(Direction& direction) noexcept {
     fail();
     return true;
   }
+  if (stopping_) return true;  // a read that was taken over: nobody is to get its bytes any more
   Buffer& bytes = **chunk;
   if (bytes.empty()) {
     pass_end_on(direction);

@@ -13,6 +13,7 @@
 #include "common/io/byte_stream.h"
 #include "common/io/copy_counter.h"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace aquifer::io {
@@ -45,7 +46,9 @@ class Copy : coro::CancelHook {
 
   /// Begins, and tells `owner` once both directions have ended or `cancel` asked for the end. After
   /// `reset` and `cancelled` both streams are aborted; the owner only destroys them.
-  void start(coro::CancelSource& cancel, CopyOwner& owner) noexcept;
+  /// `read_under_way`, if not 0: somebody else began to read up to so many bytes from the client,
+  /// and leaves that read to the copy.
+  void start(coro::CancelSource& cancel, CopyOwner& owner, std::size_t read_under_way = 0) noexcept;
 
   /// start(), and waits for the end.
   [[nodiscard]] coro::Task<CopyEnd> run(coro::CancelSource& cancel);

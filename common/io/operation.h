@@ -189,8 +189,14 @@ class Told : public Base {
   explicit Told(What&&... what) noexcept : Base(std::forward<What>(what)..., &Told::on_completed) {}
   ~Told() = default;
 
-  /// True when it completed at once; else `wakeup` is called once when it has.
+  /// True when it completed at once; else `wakeup` is called once when it has. If it is under way
+  /// already, `wakeup` is called instead of the one before.
   [[nodiscard]] bool begin(Loop& loop, OperationKind kind, coro::Wakeup& wakeup) noexcept {
+    if (this->started()) {
+      AQUIFER_ASSERT(kind == this->kind());
+      wakeup_ = &wakeup;
+      return false;
+    }
     this->renew(kind);
     if (this->try_now(loop)) return true;
     wakeup_ = &wakeup;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace aquifer::io {
@@ -42,7 +43,21 @@ Result<std::optional<Buffer>> SocketStream::poll_read(std::size_t bytes_max, cor
     reading_.bytes_max = static_cast<std::uint32_t>(std::min<std::size_t>(bytes_max, UINT32_MAX));
     if (!reading_.begin(socket_.loop(), OperationKind::recv, wakeup)) return std::nullopt;
   }
-  return received(reading_.outcome("receiving"), reading_.buffer, socket_.channel());
+  const Status outcome = reading_.outcome("receiving");
+  // The kernel says it once; whoever reads after this one is to hear it too.
+  if (!outcome && outcome.error().detail != 0) socket_.channel().failure = outcome.error().detail;
+  return received(outcome, reading_.buffer, socket_.channel());
+}
+
+std::size_t SocketStream::read_now(MutableBytes room) noexcept {
+  if (put_back_ != nullptr) {
+    const Buffer bytes = take_put_back(room.size());
+    std::memcpy(room.data(), bytes.data(), bytes.size());
+    return bytes.size();
+  }
+  const ssize_t got = ::recv(socket_.fd(), room.data(), room.size(), MSG_DONTWAIT);
+  if (got < 0 && errno != EAGAIN && errno != EINTR) socket_.channel().failure = errno;
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
 void SocketStream::put_back(Buffer bytes) {

@@ -29,6 +29,10 @@ class SocketStream final : public ByteStream, DirectSink {
   [[nodiscard]] DirectSink* as_sink() noexcept override { return this; }
   std::size_t deliver(ByteView bytes) noexcept override;
 
+  /// What has arrived, without waiting and without a word of why there is nothing: the next reader
+  /// hears that. Not while a read is under way.
+  [[nodiscard]] std::size_t read_now(MutableBytes room) noexcept;
+
   /// Bytes that somebody read to look at: the next read() gives them before what comes later. Once
   /// they are read it may be done again. Not empty.
   void put_back(Buffer bytes);

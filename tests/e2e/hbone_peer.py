@@ -89,15 +89,24 @@ class SeenTunnel:
     settings: dict[int, int] = field(default_factory=dict)
     connection_window: int = 0
     requests: list[list[tuple[str, str]]] = field(default_factory=list)
+    # Payload that came before the answer, by stream.
+    early: dict[int, bytes] = field(default_factory=dict)
+    answered: set[int] = field(default_factory=set)
 
 
 class HboneServer:
-    """Answers CONNECTs with 200 and echoes: a foreign proxy in a pod that is not captured."""
+    """Answers CONNECTs with 200 and echoes: a foreign proxy in a pod that is not captured.
 
-    def __init__(self, listener: socket.socket, context: ssl.SSLContext, *, status: str = "200") -> None:
+    With `answer_after` it says nothing before so many bytes of payload came.
+    """
+
+    def __init__(
+        self, listener: socket.socket, context: ssl.SSLContext, *, status: str = "200", answer_after: int = 0
+    ) -> None:
         self._listener = listener
         self._context = context
         self._status = status
+        self._answer_after = answer_after
         self.tunnels: list[SeenTunnel] = []
         self.refused: list[str] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -145,12 +154,25 @@ class HboneServer:
             seen.connection_window += event.delta
         elif isinstance(event, h2.events.RequestReceived):
             seen.requests.append([(_text(name), _text(value)) for name, value in event.headers])
-            session.send_headers(event.stream_id, [(":status", self._status)], end_stream=self._status != "200")
+            seen.early[event.stream_id] = b""
+            self._answer(session, seen, event.stream_id)
         elif isinstance(event, h2.events.DataReceived):
-            session.send_data(event.stream_id, event.data)
             session.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if event.stream_id not in seen.answered:
+                seen.early[event.stream_id] += event.data
+                self._answer(session, seen, event.stream_id)
+            elif self._status == "200":
+                session.send_data(event.stream_id, event.data)
         elif isinstance(event, h2.events.StreamEnded) and self._status == "200":
             session.end_stream(event.stream_id)
+
+    def _answer(self, session: h2.connection.H2Connection, seen: SeenTunnel, stream: int) -> None:
+        if len(seen.early[stream]) < self._answer_after:
+            return
+        seen.answered.add(stream)
+        session.send_headers(stream, [(":status", self._status)], end_stream=self._status != "200")
+        if seen.early[stream] and self._status == "200":
+            session.send_data(stream, seen.early[stream])
 
     def close(self) -> None:
         # shutdown() ends an accept() that another thread waits in; close() alone does not.

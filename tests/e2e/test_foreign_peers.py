@@ -14,12 +14,14 @@ import pytest
 from tests.e2e.hbone_peer import HBONE_PORT, HboneClient, HboneServer
 from tests.e2e.helpers import APP_PORT, Mesh, TcpServer, read_all
 from tests.e2e.peer_certs import Mint, PeerCert
-from tests.lab import Pod
+from tests.lab import Pod, wait_until
 from tests.lab.envoy import hbone_client, hbone_server, start_envoy
 
 FOREIGN_PORT = 9000
 ECHO_PORT = 7070
 PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
+# Payload that a client may have said before its CONNECT was answered.
+EARLY_BYTES_MAX = 16 << 10
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -175,6 +177,62 @@ def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, m
         assert line["error"] == "http status: 401 Unauthorized"
     finally:
         server.close()
+
+
+def test_a_clients_first_bytes_come_with_the_connect_up_to_a_bound(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
+    """A server that waits for them before it answers would wait for ever if they waited for its answer."""
+    context = _identity(mint, "foreign").server_context()
+    server = HboneServer(foreign.listen(HBONE_PORT), context, answer_after=EARLY_BYTES_MAX)
+    try:
+        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
+            sent = bytes(range(256)) * 1024
+            stream.sendall(sent)
+            stream.shutdown(socket.SHUT_WR)
+            assert read_all(stream) == sent
+        (early,) = server.tunnels[0].early.values()
+        assert early == sent[:EARLY_BYTES_MAX]
+    finally:
+        server.close()
+
+
+def test_first_bytes_to_who_refuses_the_connection_change_nothing(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
+    context = _identity(mint, "foreign").server_context()
+    server = HboneServer(foreign.listen(HBONE_PORT), context, status="503", answer_after=5)
+    mark = mesh.proxy_of(mesh.client).log_mark()
+    try:
+        with pytest.raises(OSError), mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
+            stream.sendall(b"hello")
+            assert not read_all(stream)
+            raise ConnectionError("ended without a word")
+        line = mesh.proxy_of(mesh.client).wait_access(mark, direction="outbound", src_workload="client")
+        assert line["error"] == "http status: 503 Service Unavailable"
+        assert line["bytes_sent"] == "0"
+        assert list(server.tunnels[0].early.values()) == [b"hello"]
+    finally:
+        server.close()
+
+
+def test_turned_off_first_bytes_wait_in_the_clients_socket_for_the_answer(
+    mesh: Mesh, mint: Mint, foreign: Pod
+) -> None:
+    """This server never answers, for it waits for them."""
+    mesh.proxy_of(mesh.client).stop()
+    mesh.lab.start_ztunnel(mesh.client.node, backend=mesh.backend, env={**mesh.env, "AQUIFER_EARLY_DATA": "off"})
+    server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context(), answer_after=7)
+
+    def unread() -> list[str]:
+        lines = mesh.client.run(["ss", "-Htn", "sport", "=", ":15001"]).stdout.splitlines()
+        return [line.split()[1] for line in lines]
+
+    try:
+        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as stream:
+            stream.sendall(b"echo me")
+            wait_until("the request to be there", lambda: server.tunnels and server.tunnels[0].requests)
+            wait_until("the words to be where they stay", lambda: unread() == ["7"])
+            assert list(server.tunnels[0].early.values()) == [b""]
+    finally:
+        server.close()
+        mesh.restart(mesh.client.node)
 
 
 # --- Envoy -----------------------------------------------------------------------------------------
