@@ -61,7 +61,8 @@ App::App(const Settings& settings)
       policies_(registry_, settings.policy_log_level),
       dns_metrics_(registry_),
       dns_servers_(settings.dns.upstream),
-      node_{settings_, registry_, traffic_, pod_metrics_, policies_, dns_metrics_} {
+      same_node_(registry_),
+      node_{settings_, registry_, traffic_, pod_metrics_, policies_, dns_metrics_, same_node_} {
   telemetry::observe_process(registry_);
   telemetry::set_build(registry_, "ztunnel", settings_.version_tag);
 }

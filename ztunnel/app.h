@@ -14,6 +14,7 @@
 #include "ztunnel/dns/servers_watch.h"
 #include "ztunnel/pod_supervisor.h"
 #include "ztunnel/policy_decisions.h"
+#include "ztunnel/same_node/node_wide.h"
 #include "ztunnel/settings.h"
 #include "ztunnel/worker_thread.h"
 #include "ztunnel/workload_names.h"
@@ -51,6 +52,7 @@ class App {
   PolicyDecisions policies_;
   dns::Metrics dns_metrics_;
   dns::ServersWatch dns_servers_;
+  SameNode same_node_;
   Node node_;
   WorkloadNames workload_names_;
   io::Loop* loop_ = nullptr;

@@ -1,8 +1,8 @@
 #include "ztunnel/config_dump.h"
 
+#include "common/admin/version.h"
 #include "config/ca/cert_dump.h"
 #include "ztunnel/policy_dump.h"
-#include "common/admin/version.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -65,13 +65,18 @@ const char* name_of(model::RoutingScope scope) noexcept {
   return "";
 }
 
+const char* protocol_of(const ConnectionFacts& facts) {
+  if (facts.transport == telemetry::Transport::same_node) return "same-node";
+  return facts.hbone_address.empty() ? "TCP" : "HBONE";
+}
+
 json connection_json(const FlowEvent& flow) {
   const ConnectionFacts& facts = flow.facts;
   const bool outbound = facts.direction == telemetry::Direction::outbound;
   json result{
       {"src", facts.source_address.to_string()},
       {"actualDst", (outbound ? facts.destination_address : facts.wanted_address).to_string()},
-      {"protocol", facts.hbone_address.empty() ? "TCP" : "HBONE"}};
+      {"protocol", protocol_of(facts)}};
   // Inbound the peer says what was asked for by name, if it was.
   if (outbound) {
     result["originalDst"] = facts.wanted_address.to_string();

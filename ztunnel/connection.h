@@ -37,6 +37,7 @@ struct DestinationNames {
 /// Everything the telemetry of a connection is made from, and what policies judge it by.
 struct ConnectionFacts {
   telemetry::Direction direction = telemetry::Direction::outbound;
+  telemetry::Transport transport = telemetry::Transport::network;
   SocketAddress source_address;
   SocketAddress destination_address;  ///< the next hop
   /// Inbound: the application's address, which policies compare. Outbound: what the pod dialled.

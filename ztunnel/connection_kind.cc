@@ -21,6 +21,7 @@ telemetry::LogParty log_party(const End& end) {
 telemetry::ConnectionLog connection_log(const ConnectionFacts& facts) {
   telemetry::ConnectionLog log;
   log.direction = facts.direction;
+  log.transport = facts.transport;
   log.src = log_party(facts.source);
   log.dst_addr = facts.destination_address;
   log.dst_hbone_addr = facts.hbone_address;
@@ -57,7 +58,9 @@ telemetry::TrafficLabels traffic_labels(const ConnectionFacts& facts) {
   labels.destination_service = service.hostname;
   labels.destination_service_name = service.name;
   labels.destination_service_namespace = service.ns;
-  const bool mutual_tls = facts.source.proven != nullptr;
+  // What stays on the node is as proven, and passes no TLS.
+  const bool mutual_tls =
+      facts.source.proven != nullptr && facts.transport == telemetry::Transport::network;
   labels.security_policy =
       mutual_tls ? telemetry::SecurityPolicy::mutual_tls : telemetry::SecurityPolicy::unknown;
   if (facts.source.workload != nullptr || facts.destination.workload != nullptr) {
@@ -85,7 +88,8 @@ bool alike(const std::shared_ptr<const DestinationNames>& a,
 }
 
 bool alike(const ConnectionFacts& a, const ConnectionFacts& b) noexcept {
-  return a.direction == b.direction && a.source_address.ip == b.source_address.ip &&
+  return a.direction == b.direction && a.transport == b.transport &&
+         a.source_address.ip == b.source_address.ip &&
          a.destination_address == b.destination_address && a.wanted_address == b.wanted_address &&
          a.endpoint_address == b.endpoint_address && a.hbone_address == b.hbone_address &&
          alike(a.source, b.source) && alike(a.destination, b.destination) &&

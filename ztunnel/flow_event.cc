@@ -23,6 +23,11 @@ json end_json(const End& end, const SocketAddress& address) {
 
 }  // namespace
 
+std::string_view transport_name(const ConnectionFacts& facts) noexcept {
+  if (facts.transport == telemetry::Transport::same_node) return telemetry::kSameNode;
+  return facts.hbone_address.empty() ? "tcp" : "hbone";
+}
+
 std::string_view name_of(FlowKind kind) noexcept {
   switch (kind) {
     case FlowKind::open: return "open";
@@ -73,6 +78,7 @@ json to_json(const FlowEvent& event) {
       {"bytesReceived", event.bytes_received},
       {"ageMs", std::chrono::duration_cast<std::chrono::milliseconds>(event.age).count()},
       {"encrypted", facts.source.proven != nullptr && !facts.hbone_address.empty()},
+      {"transport", transport_name(facts)},
   };
   if (facts.service != nullptr) result["service"] = facts.service->hostname;
   // Where the bytes end: behind the tunnel if there is one.

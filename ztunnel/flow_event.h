@@ -53,6 +53,9 @@ struct FlowFilter {
   [[nodiscard]] bool wants(const FlowEvent& event) const;
 };
 
+/// "same-node", "hbone", "tcp".
+[[nodiscard]] std::string_view transport_name(const ConnectionFacts& facts) noexcept;
+
 /// The names of the fields are a promise: docs/answers.md lists them.
 [[nodiscard]] nlohmann::json to_json(const FlowEvent& event);
 /// "2026-11-22T22:37:40.560387Z"

@@ -170,6 +170,7 @@ std::string flow_row(std::string_view event_json, Colours colours) {
   const char* peer = outbound ? "destination" : "source";
   std::string identities =
       fmt::format("{} -> {}", identity_of(event, "source"), identity_of(event, "destination"));
+  if (text_of(event, "transport") == "same-node") identities += " (same-node)";
   const std::string notes = notes_of(event);
   if (!notes.empty()) identities += "; " + notes;
   std::string service = text_of(event, "service");

@@ -9,6 +9,7 @@
 #include "ztunnel/early_denial.h"
 #include "ztunnel/error_text.h"
 #include "ztunnel/judge.h"
+#include "ztunnel/same_node/node_wide.h"
 
 #include <utility>
 
@@ -62,6 +63,8 @@ coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> Inbound::accept_tunnel(
   const Deadline deadline = worker.loop.after(kHandshakeTimeout);
   auto certificate = co_await worker.certs.get(worker.loop, pod_.pod->identity, deadline, cancel);
   if (!certificate) {
+    if (worker.node.same_node.take_probe(peer.address.addr))
+      co_return std::unexpected(certificate.error());
     deny_early(pod_, Direction::inbound, peer.address.addr, peer.local.addr,
                error_text(certificate.error()));
     co_return std::unexpected(certificate.error());
@@ -70,6 +73,8 @@ coro::Task<Result<std::unique_ptr<hbone::Tunnel>>> Inbound::accept_tunnel(
   auto secured =
       co_await tls::handshake_server(*socket, (*certificate)->server, deadline, cancel, &reason);
   if (!secured) {
+    if (worker.node.same_node.take_probe(peer.address.addr))
+      co_return std::unexpected(secured.error());
     if (reason.empty()) reason = secured.error().message();
     deny_early(pod_, Direction::inbound, peer.address.addr, peer.local.addr,
                "tls handshake error: " + reason);

@@ -65,6 +65,20 @@ void LiveConnection::run(std::unique_ptr<LiveConnection> connection,
   live.copy_->start(live.list_.scope_.cancel_source(), live, read_under_way);
 }
 
+void LiveConnection::run_elsewhere(coro::CancelSource& ending) {
+  elsewhere_ = &ending;
+  list_.flows_.opened(facts(), record_);
+  if (cut_reason_ != nullptr) ending.cancel();
+}
+
+void LiveConnection::finish(io::CopyEnd end) {
+  if (cut_reason_ != nullptr) {
+    fail(telemetry::ResponseFlag::deny, cut_reason_);
+  } else if (end != io::CopyEnd::cancelled) {
+    succeed();
+  }
+}
+
 void LiveConnection::cut(const char* reason, const Refusal& refusal) {
   if (cut_reason_ != nullptr) return;
   cut_reason_ = reason;
@@ -72,15 +86,12 @@ void LiveConnection::cut(const char* reason, const Refusal& refusal) {
   blamed.reason = reason;
   refusal_ = std::make_unique<const Refusal>(std::move(blamed));
   if (copy_) copy_->cancel();
+  if (elsewhere_ != nullptr) elsewhere_->cancel();
 }
 
 void LiveConnection::on_copy_end(io::CopyEnd end) noexcept {
   const std::unique_ptr<LiveConnection> self(this);
-  if (cut_reason_ != nullptr) {
-    fail(telemetry::ResponseFlag::deny, cut_reason_);
-  } else if (end != io::CopyEnd::cancelled) {
-    succeed();
-  }
+  finish(end);
 }
 
 void LiveConnection::on_end(telemetry::ResponseFlag flag, const std::string& error) noexcept {

@@ -77,6 +77,11 @@ class LiveConnection final : telemetry::EndObserver, io::CopyOwner {
                   std::unique_ptr<io::ByteStream> client, std::unique_ptr<io::ByteStream> server,
                   telemetry::GaugeHold socket = {}, std::size_t read_under_way = 0);
 
+  /// The same where another loop copies and has the streams: cancelling `ending`, which outlives
+  /// this, asks for the end, and finish() tells it.
+  void run_elsewhere(coro::CancelSource& ending);
+  void finish(io::CopyEnd end);
+
   /// Ends it, soon; `reason` (a literal) is what its log line says, `refusal` who is to blame. The
   /// first reason counts.
   void cut(const char* reason, const Refusal& refusal);
@@ -87,7 +92,7 @@ class LiveConnection final : telemetry::EndObserver, io::CopyOwner {
   [[nodiscard]] telemetry::ConnectionRecord& record() noexcept { return record_; }
 
   /// Do bytes flow?
-  [[nodiscard]] bool is_open() const noexcept { return copy_.has_value(); }
+  [[nodiscard]] bool is_open() const noexcept { return copy_.has_value() || elsewhere_ != nullptr; }
 
  private:
   friend class LiveConnections;
@@ -102,6 +107,7 @@ class LiveConnection final : telemetry::EndObserver, io::CopyOwner {
   // Null for nearly all.
   std::unique_ptr<const Refusal> refusal_;
   const char* cut_reason_ = nullptr;
+  coro::CancelSource* elsewhere_ = nullptr;
   bool ended_ = false;
   telemetry::GaugeHold socket_;
   telemetry::ConnectionRecord record_;

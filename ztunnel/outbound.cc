@@ -15,7 +15,8 @@ Outbound::Outbound(PodContext& pod)
     : pod_(pod),
       dialer_(pod),
       pool_(pod.worker.loop, dialer_, pod.worker.node.settings.pool),
-      connector_(pod, pool_) {}
+      short_cuts_(pod),
+      connector_(pod, pool_, short_cuts_) {}
 
 coro::Task<void> Outbound::serve(Fd accepted) {
   Worker& worker = pod_.worker;
@@ -38,7 +39,7 @@ coro::Task<void> Outbound::serve(Fd accepted) {
     co_return;
   }
   call.target = std::move(*target);
-  call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+  call.facts = connector_.facts_of(call);
   call.facts.names = resolved_names(pod_, to->addr.ip);
   if (wants_server_name(*call.snapshot, *call.source, call.facts)) {
     const bool open = co_await learn_server_name(pod_, *client, call.facts);

@@ -4,6 +4,7 @@
 #include "common/hbone/pool.h"
 #include "config/model/resolve.h"
 #include "ztunnel/pod_context.h"
+#include "ztunnel/same_node/short_cuts.h"
 #include "ztunnel/tunnel_dialer.h"
 #include "ztunnel/upstream_connect.h"
 
@@ -19,6 +20,7 @@ class Outbound {
   [[nodiscard]] coro::Task<void> serve(Fd accepted);
 
   [[nodiscard]] hbone::Pool& pool() noexcept { return pool_; }
+  [[nodiscard]] ShortCuts& short_cuts() noexcept { return short_cuts_; }
 
  private:
   [[nodiscard]] model::Resolution resolve(const OutboundCall& call);
@@ -26,6 +28,7 @@ class Outbound {
   PodContext& pod_;
   PodTunnelDialer dialer_;
   hbone::Pool pool_;
+  ShortCuts short_cuts_;
   UpstreamConnector connector_;
 };
 

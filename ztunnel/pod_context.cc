@@ -1,7 +1,6 @@
 #include "ztunnel/pod_context.h"
 
 #include "common/io/socket_options.h"
-#include "common/io/socket_stream.h"
 #include "ztunnel/connection.h"
 
 namespace aquifer::ztunnel {
@@ -19,6 +18,16 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(PodContext& po
                                                                   Deadline deadline,
                                                                   std::optional<IpAddress> as,
                                                                   ClientPackets packets) {
+  auto stream = co_await connect_socket(pod, to, deadline, as, packets);
+  if (!stream) co_return std::unexpected(stream.error());
+  co_return std::unique_ptr<io::ByteStream>(std::move(*stream));
+}
+
+coro::Task<Result<std::unique_ptr<io::SocketStream>>> connect_socket(PodContext& pod,
+                                                                     SocketAddress to,
+                                                                     Deadline deadline,
+                                                                     std::optional<IpAddress> as,
+                                                                     ClientPackets packets) {
   CO_TRY(Fd fd, pod.tcp_socket(to.ip));
   // The own address needs no borrowing, and another family cannot be borrowed.
   if (as && pod.transparent == Transparency::on && *as != to.ip && as->is_v4() == to.ip.is_v4()) {
@@ -33,7 +42,7 @@ coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(PodContext& po
   const Status connected =
       co_await stream->socket().connect(to, deadline, &pod.connections.cancel_source());
   if (!connected) co_return std::unexpected(connected.error());
-  co_return std::unique_ptr<io::ByteStream>(std::move(stream));
+  co_return std::move(stream);
 }
 
 }  // namespace aquifer::ztunnel

@@ -5,7 +5,7 @@
 #include "common/coro/scope.h"
 #include "common/io/account.h"
 #include "common/io/netns.h"
-#include "common/io/socket.h"
+#include "common/io/socket_stream.h"
 #include "config/model/avoided_endpoints.h"
 #include "config/model/workload.h"
 #include "ztunnel/dns/host_cache.h"
@@ -76,6 +76,10 @@ enum class ClientPackets : std::uint8_t { elsewhere, same_place };
 
 /// Connects to an application, or to a destination outside the mesh, from the pod's namespace. With
 /// `as`, the application sees that address as its client's. The socket is the caller's to destroy.
+[[nodiscard]] coro::Task<Result<std::unique_ptr<io::SocketStream>>> connect_socket(
+    PodContext& pod, SocketAddress to, Deadline deadline,
+    std::optional<IpAddress> as = std::nullopt, ClientPackets packets = ClientPackets::elsewhere);
+/// The same, as whoever copies wants it.
 [[nodiscard]] coro::Task<Result<std::unique_ptr<io::ByteStream>>> connect_plain(
     PodContext& pod, SocketAddress to, Deadline deadline,
     std::optional<IpAddress> as = std::nullopt, ClientPackets packets = ClientPackets::elsewhere);

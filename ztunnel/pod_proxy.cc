@@ -3,6 +3,7 @@
 #include "ztunnel/dns/name.h"
 #include "ztunnel/judge.h"
 #include "ztunnel/judge_authorization.h"
+#include "ztunnel/same_node/arrival.h"
 
 #include <algorithm>
 #include <utility>
@@ -61,6 +62,7 @@ coro::Task<void> PodProxy::run() {
   outbound_.pool().drain();
   co_await context_.connections.join();
   co_await outbound_.pool().finish();
+  co_await outbound_.short_cuts().finish();
   // Last: the kernel goes on translating a released pod's open DNS flows to us until the last rule
   // is gone, and that waits for the connections.
   if (dns_) dns_->stop();
@@ -97,6 +99,12 @@ void PodProxy::judge_again() {
                                   : judge_inbound(*snapshot, *context_.pod, live.facts());
     if (refusal) live.cut(kPolicyChange, *refusal);
   });
+}
+
+void PodProxy::take_over(const HandoverPtr& handover) {
+  // Its listeners are somebody else's soon: so is what comes by tunnel now.
+  if (stopping_) return handover->answer(Handover::Answer::kNotHere);
+  context_.connections.spawn(serve_handover(context_, handover));
 }
 
 coro::Task<void> PodProxy::stop_after(io::Listener& listener, Duration grace) {

@@ -8,6 +8,7 @@
 #include "ztunnel/listeners.h"
 #include "ztunnel/outbound.h"
 #include "ztunnel/pod_context.h"
+#include "ztunnel/same_node/handover.h"
 
 namespace aquifer::ztunnel {
 
@@ -26,6 +27,10 @@ class PodProxy {
   void update(model::WorkloadPtr pod);
   /// Policies changed: open connections that they no longer allow are cut.
   void judge_again();
+  /// Anything changed.
+  void mesh_changed() { outbound_.short_cuts().mesh_changed(); }
+  /// A connection from another pod of this node, or from itself.
+  void take_over(const HandoverPtr& handover);
 
   /// The pod left the mesh (its redirects are gone): no new plaintext or outbound connection,
   /// tunnels are accepted for a while yet since other nodes hear of it later, open connections live

@@ -248,6 +248,7 @@ WorkerThread& PodSupervisor::least_loaded() {
 
 void PodSupervisor::drain() {
   draining_ = true;
+  publish_local_pods();
   for (const auto& worker : parts_.workers) worker->drain_all();
 }
 
@@ -272,7 +273,21 @@ std::vector<PodStatus> PodSupervisor::status() const {
   return result;
 }
 
+void PodSupervisor::publish_local_pods() {
+  LocalPods pods;
+  if (!draining_) {
+    for (const auto& [uid, pod] : pods_) {
+      if (pod.space != nullptr) pods[uid] = LocalPod{pod.worker, pod.id};
+    }
+  }
+  if (pods == published_) return;
+  published_ = pods;
+  const auto shared = std::make_shared<const LocalPods>(std::move(pods));
+  for (const auto& worker : parts_.workers) worker->set_local_pods(shared);
+}
+
 void PodSupervisor::update_metrics() {
+  publish_local_pods();
   active_gauge_.set(static_cast<std::int64_t>(pods_.size() - pending()));
   pending_gauge_.set(static_cast<std::int64_t>(pending()));
   if (changed_) changed_();

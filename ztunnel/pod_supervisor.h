@@ -87,6 +87,8 @@ class PodSupervisor {
   void ended(ProxyId id);
   [[nodiscard]] WorkerThread& least_loaded();
   void update_metrics();
+  /// Tells the workers which pods connections can be handed over to.
+  void publish_local_pods();
 
   Parts parts_;
   std::optional<Capture> capture_;
@@ -96,6 +98,7 @@ class PodSupervisor {
   ProxyId next_id_ = 1;
   std::size_t live_ = 0;
   bool draining_ = false;
+  LocalPods published_;
   std::function<void()> changed_;
   telemetry::Gauge active_gauge_;
   telemetry::Gauge pending_gauge_;

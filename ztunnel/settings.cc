@@ -98,6 +98,9 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   constexpr std::array<std::pair<std::string_view, OriginalSource>, 2> kOriginalSource{
       {{"true", OriginalSource::required}, {"false", OriginalSource::off}}};
   reader.choice("ENABLE_ORIG_SRC", settings.original_source, kOriginalSource);
+  constexpr std::array<std::pair<std::string_view, SameNodePath>, 2> kSameNodePath{
+      {{"on", SameNodePath::on}, {"off", SameNodePath::off}}};
+  reader.choice("AQUIFER_SAME_NODE", settings.same_node, kSameNodePath);
   // What the capture rules can tell from other marks: twelve bits, and not the answers' own mark.
   reader.number("PACKET_MARK", settings.packet_mark, 1, kMarkMask);
   if (!is_proxy_mark(settings.packet_mark)) {

@@ -27,6 +27,9 @@ namespace aquifer::ztunnel {
 /// ENABLE_ORIG_SRC: is the client's address kept towards the application?
 enum class OriginalSource : std::uint8_t { automatic, required, off };
 
+/// AQUIFER_SAME_NODE: may connections between two pods of this node stay inside the proxy?
+enum class SameNodePath : std::uint8_t { off, on };
+
 /// The DNS proxy in each captured pod.
 struct DnsSettings {
   bool capture = true;         ///< ISTIO_META_DNS_CAPTURE
@@ -48,6 +51,7 @@ struct Settings {
   std::string cluster_domain = "cluster.local";              ///< CLUSTER_DOMAIN
   std::uint32_t packet_mark = kProxyMark;                    ///< PACKET_MARK
   OriginalSource original_source = OriginalSource::automatic;
+  SameNodePath same_node = SameNodePath::on;
   bool ipv6 = true;               ///< IPV6_ENABLED
   bool port_reuse = true;         ///< INPOD_PORT_REUSE
   bool response_baggage = true;   ///< ENABLE_RESPONSE_BAGGAGE

@@ -66,7 +66,7 @@ std::optional<model::ResolvedTarget> another(PodContext& pod, const OutboundCall
 
 ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
                                const model::WorkloadPtr& source, const SocketAddress& client,
-                               const OriginalDst& wanted) {
+                               const OriginalDst& wanted, telemetry::Transport transport) {
   ConnectionFacts facts;
   facts.direction = telemetry::Direction::outbound;
   facts.source_address = client;
@@ -79,8 +79,13 @@ ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
     facts.destination_address = target.upstream.addr;
     return facts;
   }
-  facts.destination_address = target.tunnel.addr;
-  facts.hbone_address = target.authority.addr.to_string();
+  facts.transport = transport;
+  if (transport == telemetry::Transport::same_node) {
+    facts.destination_address = target.upstream.addr;
+  } else {
+    facts.destination_address = target.tunnel.addr;
+    facts.hbone_address = target.authority.addr.to_string();
+  }
   // The tunnel is only opened to one of these, with this identity of ours: both are proven once
   // bytes flow.
   facts.source.proven = std::shared_ptr<const SpiffeId>(source, &source->identity);
@@ -95,6 +100,11 @@ ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
     }
   }
   return facts;
+}
+
+ConnectionFacts UpstreamConnector::facts_of(const OutboundCall& call) const {
+  return outbound_facts(call.target, call.source, call.client, call.wanted,
+                        short_cuts_.transport_to(*call.source, call.target));
 }
 
 coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnection& live,
@@ -122,7 +132,7 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnect
       const auto refusals = next ? Refusals::leave : Refusals::wait;
       // A waypoint may answer for itself, or send the connection elsewhere once it has seen it.
       const bool last = !next && call.target.via == model::Via::nobody;
-      auto stream = co_await try_endpoint(call, patience, refusals, last ? early : nullptr);
+      auto stream = co_await reach(call, live, patience, refusals, last ? early : nullptr);
       if (stream) {
         pod_.avoided.succeeded(call.target.endpoint);
         co_return std::move(*stream);
@@ -138,10 +148,25 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnect
                tried.size() + 1);
     call.target = std::move(*next);
     auto names = std::move(call.facts.names);
-    call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+    call.facts = facts_of(call);
     call.facts.names = std::move(names);
     live.turn_to(failure.flag, pod_.kinds.of(call.facts));
   }
+}
+
+coro::Task<Result<std::unique_ptr<io::ByteStream>>> UpstreamConnector::reach(
+    OutboundCall& call, LiveConnection& live, Deadline deadline, Refusals refusals,
+    hbone::EarlyData* early) {
+  if (call.facts.transport == telemetry::Transport::same_node) {
+    auto handed = co_await short_cuts_.open(call, live.record(), deadline);
+    if (handed) co_return std::move(*handed);
+    auto names = std::move(call.facts.names);
+    call.facts = outbound_facts(call.target, call.source, call.client, call.wanted);
+    call.facts.names = std::move(names);
+    live.turn_to(telemetry::ResponseFlag::connect, pod_.kinds.of(call.facts));
+  }
+  auto stream = co_await try_endpoint(call, deadline, refusals, early);
+  co_return stream;
 }
 
 coro::Task<Status> UpstreamConnector::find_address(OutboundCall& call, LiveConnection& live,

@@ -13,6 +13,7 @@
 #include "ztunnel/connection.h"
 #include "ztunnel/judge.h"
 #include "ztunnel/pod_context.h"
+#include "ztunnel/same_node/short_cuts.h"
 
 #include <expected>
 #include <memory>
@@ -33,21 +34,24 @@ struct OutboundCall {
 };
 
 /// What the log and the metrics say of a connection to `target`.
-[[nodiscard]] ConnectionFacts outbound_facts(const model::ResolvedTarget& target,
-                                             const model::WorkloadPtr& source,
-                                             const SocketAddress& client,
-                                             const OriginalDst& wanted);
+[[nodiscard]] ConnectionFacts outbound_facts(
+    const model::ResolvedTarget& target, const model::WorkloadPtr& source,
+    const SocketAddress& client, const OriginalDst& wanted,
+    telemetry::Transport transport = telemetry::Transport::network);
 
 /// A stream to whoever took it, or why nobody did.
 using Connected = std::expected<std::unique_ptr<io::ByteStream>, Refusal>;
 
 class UpstreamConnector {
  public:
-  /// Both outlive it.
-  UpstreamConnector(PodContext& pod, hbone::Pool& pool) noexcept : pod_(pod), pool_(pool) {}
+  /// All three outlive it.
+  UpstreamConnector(PodContext& pod, hbone::Pool& pool, ShortCuts& short_cuts) noexcept
+      : pod_(pod), pool_(pool), short_cuts_(short_cuts) {}
   UpstreamConnector(const UpstreamConnector&) = delete;
   UpstreamConnector& operator=(const UpstreamConnector&) = delete;
 
+  /// What is known of the call with its present target; its names are looked up elsewhere.
+  [[nodiscard]] ConnectionFacts facts_of(const OutboundCall& call) const;
   /// Tries `call.target`, then other endpoints. `call` and `live` name the one that answered, or
   /// the last that was tried; both outlive the call.
   /// `early` (may be null) may be given to the last of them.
@@ -60,6 +64,11 @@ class UpstreamConnector {
 
   /// Completes the target's address where only a host name was known.
   coro::Task<Status> find_address(OutboundCall& call, LiveConnection& live, Deadline deadline);
+  /// One endpoint: inside the node if that may be, else over the network.
+  coro::Task<Result<std::unique_ptr<io::ByteStream>>> reach(OutboundCall& call,
+                                                            LiveConnection& live, Deadline deadline,
+                                                            Refusals refusals,
+                                                            hbone::EarlyData* early);
   /// One endpoint, as often as it takes to know that it does not answer.
   coro::Task<Result<std::unique_ptr<io::ByteStream>>> try_endpoint(const OutboundCall& call,
                                                                    Deadline deadline,
@@ -71,6 +80,7 @@ class UpstreamConnector {
 
   PodContext& pod_;
   hbone::Pool& pool_;
+  ShortCuts& short_cuts_;
 };
 
 }  // namespace aquifer::ztunnel

@@ -10,6 +10,8 @@
 #include "ztunnel/dns/dns_metrics.h"
 #include "ztunnel/dns/upstream.h"
 #include "ztunnel/flow_journal.h"
+#include "ztunnel/same_node/byte_reports.h"
+#include "ztunnel/same_node/local_pods.h"
 #include "ztunnel/settings.h"
 
 #include <random>
@@ -17,6 +19,7 @@
 namespace aquifer::ztunnel {
 
 class PolicyDecisions;
+class SameNode;
 
 /// The same for all loops; outlives them. Its members are immutable or safe from any thread.
 struct Node {
@@ -26,11 +29,12 @@ struct Node {
   telemetry::PodMetrics& pods;
   PolicyDecisions& policies;
   dns::Metrics& dns;
+  SameNode& same_node;
 };
 
 struct Worker {
   Worker(io::Loop& l, const Node& n)
-      : loop(l), node(n), random(std::random_device()()), journal(l) {}
+      : loop(l), node(n), random(std::random_device()()), journal(l), byte_reports(l) {}
 
   io::Loop& loop;
   const Node& node;
@@ -41,6 +45,9 @@ struct Worker {
   dns::ServersPtr dns_servers = std::make_shared<const dns::Servers>();
   std::mt19937_64 random;
   FlowJournal journal;
+  /// Never null: the pods that this process serves, on any loop. Empty while it ends.
+  LocalPodsPtr local_pods = std::make_shared<const LocalPods>();
+  ByteReports byte_reports;
 };
 
 }  // namespace aquifer::ztunnel

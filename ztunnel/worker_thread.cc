@@ -71,8 +71,10 @@ void WorkerThread::set_snapshot(model::SnapshotPtr snapshot) {
     const bool same = before->books().authorization == books.authorization &&
                       before->books().egress == books.egress &&
                       before->books().network == books.network;
-    if (same) return;
-    for (auto& [id, pod] : side->pods) pod->judge_again();
+    for (auto& [id, pod] : side->pods) {
+      pod->mesh_changed();
+      if (!same) pod->judge_again();
+    }
   });
 }
 
@@ -108,6 +110,23 @@ void WorkerThread::with_pod(ProxyId id, std::function<void(PodProxy&)> action) {
   loop_->post([side = side_, id, action = std::move(action)] {
     const auto found = side->pods.find(id);
     if (found != side->pods.end()) action(*found->second);
+  });
+}
+
+void WorkerThread::set_local_pods(LocalPodsPtr pods) {
+  loop_->post([side = side_, pods = std::move(pods)]() mutable {
+    side->worker.local_pods = std::move(pods);
+  });
+}
+
+void WorkerThread::hand_over(ProxyId id, HandoverPtr handover) {
+  run_there(*loop_, [side = side_, id, handover = std::move(handover)] {
+    const auto found = side->pods.find(id);
+    if (found != side->pods.end()) {
+      found->second->take_over(handover);
+    } else {
+      handover->answer(Handover::Answer::kNotHere);
+    }
   });
 }
 

@@ -35,6 +35,7 @@ class WorkerThread {
   void add_pod(ProxyId id, model::WorkloadPtr pod,
                std::shared_ptr<const io::NetworkNamespace> space, PodListeners listeners,
                std::function<void()> ended);
+  void set_local_pods(LocalPodsPtr pods);
   void update_pod(ProxyId id, model::WorkloadPtr pod);
   void release_pod(ProxyId id);
   void retire_dns_of(ProxyId id);
@@ -49,6 +50,10 @@ class WorkerThread {
     return loop_->fallback_reason();
   }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // From the loop of any worker.
+  /// The pod's proxy serves the connection, or answers that it is not there.
+  void hand_over(ProxyId id, HandoverPtr handover);
+  [[nodiscard]] io::Loop& loop() const noexcept { return *loop_; }
   // From any thread.
   [[nodiscard]] std::chrono::nanoseconds cpu() const noexcept { return loop_->thread_cpu(); }
   [[nodiscard]] std::chrono::nanoseconds nobodys_cpu() const noexcept {

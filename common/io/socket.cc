@@ -109,6 +109,12 @@ void Socket::reset_on_close() noexcept {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
+void Socket::reset_now() noexcept {
+  sockaddr nowhere{};
+  nowhere.sa_family = AF_UNSPEC;
+  ::connect(fd_.get(), &nowhere, sizeof nowhere);
+}
+
 Result<PeerAddr> Socket::peer_address() const noexcept {
   SockaddrStorage storage;
   storage.length = sizeof storage.storage;

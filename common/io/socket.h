@@ -62,6 +62,8 @@ class Socket {
   Status shutdown_write() noexcept;
   /// Makes the destructor send RST instead of FIN, and drops unsent bytes.
   void reset_on_close() noexcept;
+  /// RST now: whatever waits on the socket fails as if the peer had reset it.
+  void reset_now() noexcept;
 
   [[nodiscard]] Result<PeerAddr> peer_address() const noexcept;
   [[nodiscard]] Result<LocalAddr> local_address() const noexcept;

@@ -37,6 +37,7 @@ void add_connection(log::Fields& fields, const ConnectionLog& c, const SocketAdd
   add_if_known(fields, "dst.identity", c.dst.identity);
   add_if_known(fields, "dst.cluster", c.dst.cluster);
   fields.str("direction", name_of(c.direction));
+  if (c.transport == Transport::same_node) fields.str("transport", kSameNode);
 }
 
 struct Opened {

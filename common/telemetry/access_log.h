@@ -16,6 +16,12 @@ namespace aquifer::telemetry {
 
 enum class Direction : std::uint8_t { outbound, inbound };
 
+/// How the bytes travel: by the wire (a tunnel, or plain TCP), or inside the node's proxy from one
+/// pod's socket to the other's.
+enum class Transport : std::uint8_t { network, same_node };
+/// What logs and answers call the latter.
+inline constexpr std::string_view kSameNode = "same-node";
+
 /// One end of a connection. What is empty is left out of the line.
 struct LogParty {
   std::string_view workload;  ///< pod name, or its canonical service
@@ -28,6 +34,7 @@ struct LogParty {
 /// alike share one. Views into records that whoever owns the log keeps alive as long.
 struct ConnectionLog {
   Direction direction = Direction::outbound;
+  Transport transport = Transport::network;
   LogParty src;
   SocketAddress dst_addr;        ///< the next hop: outbound HBONE ip:15008
   std::string dst_hbone_addr;    ///< the tunnel's `:authority`

@@ -10,7 +10,8 @@ COLUMNS = 2
 PANEL_WIDTH, BAR_HEIGHT, BAR_GAP, HEAD, FOOT = 640, 20, 6, 34, 20
 NAME_WIDTH, VALUE_WIDTH, MARGIN = 110, 110, 20
 COLOURS = {"direct": "#9aa0a6", "aquifer uring": "#1967d2", "aquifer epoll": "#669df6", "haproxy": "#e8710a",
-           "envoy": "#b80672"}  # fmt: skip
+           "envoy": "#b80672",
+           "aquifer near": "#188038", "aquifer 3.5": "#0b3d91"}  # fmt: skip
 OTHER_COLOUR = "#5f6368"
 
 

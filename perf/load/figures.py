@@ -39,8 +39,19 @@ FIGURES = [
     Figure("saturation.cpu", "  CPU of both proxies", "us/request", 1),
     Figure("new.rate", "new connections, 8 clients", "1/s", 0, more_is_better=True),
     Figure("new.cpu", "  CPU of both proxies", "us/connection", 0),
+    Figure("fair.alone", "200 requests/s alone: p99", "us", 0),
+    Figure("fair.p50", "  beside 10 bulk streams: p50", "us", 0),
+    Figure("fair.p99", "  beside 10 bulk streams: p99", "us", 0),
+    Figure("fair.times", "  p99 beside them, in times of that alone", "", 1),
+    Figure("fair.gbit", "  the bulk streams", "Gbit/s", 2, more_is_better=True),
     Figure("memory.resting", "memory of both proxies after their start", "MiB", 1),
     Figure("memory.connection", "  for each idle connection", "KiB", 1),
+    Figure("scale.rate", "10,000 idle and 1,000 active connections: requests", "1/s", 0, more_is_better=True),
+    Figure("scale.p99", "  p99", "us", 0),
+    Figure("scale.idle", "  memory for each idle connection, all proxies", "KiB", 1),
+    Figure("scale.peak", "  memory at the peak", "MiB", 1),
+    Figure("scale.kept", "  memory kept when all are closed", "MiB", 1),
+    Figure("scale.returned", "  time until the rest was returned", "s", 1),
 ]
 
 BASE = "direct"

@@ -59,7 +59,10 @@ FIGURES = [
 class L7Bench:
     """One run: its results, and what did not work."""
 
+    name = "l7"
+
     def __init__(self, quick: bool, say: Callable[[str], None]) -> None:
+        self.quick = quick
         self.runs, self.seconds = (1, 3) if quick else (3, 5)
         self.say = say
         self.notes: list[str] = []

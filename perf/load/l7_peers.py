@@ -56,7 +56,7 @@ _PROXY = """
 _HAPROXY = """\
 global
   nbthread {threads}
-  maxconn 16384
+  maxconn 8192
 defaults
   mode http
   timeout connect 5s

@@ -20,18 +20,23 @@ _REQUEST = b"GET / HTTP/1.1\r\nHost: idle\r\n\r\n"
 
 def measure(peer: Peer) -> dict[str, float]:
     """Once for each run of the proxies, before any load: later their allocators keep what load has freed."""
-    resting = _bytes(peer, "VmRSS")
-    _close(_open(peer, WARM_UP_CONNECTIONS))
-    before = _steady(peer)
-    streams = _open(peer, IDLE_CONNECTIONS)
+    resting = _sum(peer, "VmRSS")
+    warm_up(peer)
+    before = steady(peer)
+    streams = open_connections(peer, IDLE_CONNECTIONS)
     try:
-        grown = _steady(peer) - before
+        grown = steady(peer) - before
     finally:
-        _close(streams)
+        close_all(streams)
     return {"memory.resting": resting / (1 << 20), "memory.connection": grown / IDLE_CONNECTIONS / 1024}
 
 
-def _open(peer: Peer, count: int) -> list[socket.socket]:
+def warm_up(peer: Peer) -> None:
+    """What a first use makes is made."""
+    close_all(open_connections(peer, WARM_UP_CONNECTIONS))
+
+
+def open_connections(peer: Peer, count: int) -> list[socket.socket]:
     """Connections that each had one answer: every hop of theirs exists."""
     streams: list[socket.socket] = []
 
@@ -44,30 +49,35 @@ def _open(peer: Peer, count: int) -> list[socket.socket]:
     try:
         peer.client.ns.call(connect)
     except BaseException:
-        _close(streams)
+        close_all(streams)
         raise
     return streams
 
 
-def _close(streams: list[socket.socket]) -> None:
+def close_all(streams: list[socket.socket]) -> None:
     for stream in streams:
         stream.close()
 
 
-def _steady(peer: Peer) -> int:
+def steady(peer: Peer) -> int:
     """Own memory once two readings in a row agree, or the last one when none do in time."""
     deadline = time.monotonic() + STEADY_TIMEOUT_S
-    before = _bytes(peer, "RssAnon")
+    before = own_bytes(peer)
     while time.monotonic() < deadline:
         time.sleep(STEADY_INTERVAL_S)
-        now = _bytes(peer, "RssAnon")
+        now = own_bytes(peer)
         if abs(now - before) < STEADY_BYTES:
             return now
         before = now
     return before
 
 
-def _bytes(peer: Peer, field: str) -> int:
+def own_bytes(peer: Peer) -> int:
+    """What its proxies share with nobody."""
+    return _sum(peer, "RssAnon")
+
+
+def _sum(peer: Peer, field: str) -> int:
     return sum(_status(proxy.pid, field) for proxy in peer.proxies)
 
 

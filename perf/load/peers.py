@@ -2,7 +2,9 @@
 
 node1: plain/client, mesh/client-uring     node2: plain/server, mesh/server-uring
 node3: mesh/client-epoll                   node4: mesh/server-epoll
-Namespace `mesh` is enrolled: each backend has a pair of nodes of its own. In `plain` nothing is captured: there HAProxy
+node5: mesh/client-near, mesh/server-near
+node6: mesh/client-debian13                node7: mesh/server-debian13
+Namespace `mesh` is enrolled: each backend has a pair of nodes of its own, and "aquifer near" one node for both pods. In `plain` nothing is captured: there HAProxy
 and Envoy have a hop in the client's pod, which the client dials, and a hop in the server's. All proxies have two
 threads, check each other's certificate (both from the mesh's CA) and keep their default logs: ours has a line for
 each connection. HAProxy makes a TLS connection for each of the client's; Envoy and Aquifer share one among many.
@@ -10,7 +12,9 @@ each connection. HAProxy makes a TLS connection for each of the client's; Envoy 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +33,7 @@ ENVOY_NEAR = {HTTP_PORT: 19080, BULK_PORT: 19201}
 _HAPROXY = """\
 global
   nbthread {threads}
-  maxconn 4096
+  maxconn 32768
 defaults
   mode tcp
   timeout connect 5s
@@ -60,44 +64,76 @@ def plan(lab: Lab) -> None:
     mesh.mesh_config()
     mesh.namespace("mesh", ambient=True)
     mesh.namespace("plain")
-    places = [("plain", "", 1), ("mesh", "-uring", 1), ("mesh", "-epoll", 3)]
-    for namespace, suffix, node in places:
-        for role, offset in (("client", 0), ("server", 1)):
+    places = [("plain", "", 1, 2), ("mesh", "-uring", 1, 2), ("mesh", "-epoll", 3, 4), ("mesh", "-near", 5, 5),
+              ("mesh", "-debian13", 6, 7)]  # fmt: skip
+    for namespace, suffix, *nodes in places:
+        for role, node in zip(("client", "server"), nodes):
             name = role + suffix
-            mesh.pod(namespace, name, node=f"node{node + offset}", service_account=name)
+            mesh.pod(namespace, name, node=f"node{node}", service_account=name)
     lab.up()
-    for namespace, suffix, _ in places:
+    for namespace, suffix, *_ in places:
         server = lab.pod(f"{namespace}/server{suffix}")
         HttpServer(lab, server, HTTP_PORT, log_requests=False)
         Iperf3Server(lab, server, BULK_PORT)
 
 
-def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
-    """Every peer that this machine can run, ready; for the others it says why not."""
+def start_all(lab: Lab, wanted: Sequence[str], debian13: Path | None, say: Callable[[str], None]) -> list[Peer]:
+    """The wanted peers that this machine can run, ready; for the others it says why not."""
     client, server = lab.pod("plain/client"), lab.pod("plain/server")
     peers = [Peer("direct", client, server.ip, HTTP_PORT, BULK_PORT, [])]
     backends = ["uring", "epoll"] if io_uring_allowed() else ["epoll"]
     if "uring" not in backends:
         say("io_uring is not allowed on this machine: no figures for it")
-    peers += [aquifer(lab, backend) for backend in backends]
+    peers += [aquifer(lab, backend) for backend in backends if backend in wanted]
+    if "near" in wanted:
+        peers.append(near(lab))
+    if debian13 is not None:
+        peers.append(aquifer(lab, backends[0], place="debian13", name="aquifer 3.5", build=debian13))
+    if "others" not in wanted:
+        return peers
     mint = Mint(lab.ca_dir, lab.work_dir / "peer-certs")
-    near, far = (mint.leaf(f"spiffe://cluster.local/ns/plain/sa/{role}", valid_to_h=2) for role in ("client", "server"))
+    client_cert, server_cert = (mint.leaf(f"spiffe://cluster.local/ns/plain/sa/{role}", valid_to_h=2) for role in ("client", "server"))
     for start in (_haproxy, _envoy):
         try:
-            peers.append(start(lab, near, far))
+            peers.append(start(lab, client_cert, server_cert))
         except LabError as error:
             say(f"{start.__name__.strip('_')} is left out: {error}")
     return peers
 
 
-def aquifer(lab: Lab, backend: str) -> Peer:
+def aquifer(lab: Lab, backend: str, *, place: str = "", name: str = "", build: Path | None = None) -> Peer:
     """Two ztunnels on this backend, ready."""
-    client, server = lab.pod(f"mesh/client-{backend}"), lab.pod(f"mesh/server-{backend}")
-    proxies = [lab.start_ztunnel(pod.node, backend=backend, wait_ready=False) for pod in (client, server)]
+    place = place or backend
+    client, server = lab.pod(f"mesh/client-{place}"), lab.pod(f"mesh/server-{place}")
+    with _build(build):
+        proxies = [lab.start_ztunnel(pod.node, backend=backend, wait_ready=False) for pod in (client, server)]
     for proxy in proxies:
         proxy.wait_ready()
     wait_captured(client, server)
-    return Peer(f"aquifer {backend}", client, server.ip, HTTP_PORT, BULK_PORT, list(proxies))
+    return Peer(name or f"aquifer {backend}", client, server.ip, HTTP_PORT, BULK_PORT, list(proxies))
+
+
+def near(lab: Lab) -> Peer:
+    """One ztunnel, on the node of both pods: connections stay inside it."""
+    client, server = lab.pod("mesh/client-near"), lab.pod("mesh/server-near")
+    proxy = lab.start_ztunnel(client.node)
+    wait_captured(client, server)
+    return Peer("aquifer near", client, server.ip, HTTP_PORT, BULK_PORT, [proxy])
+
+
+@contextmanager
+def _build(directory: Path | None) -> Iterator[None]:
+    """Programs started meanwhile are those of another build directory."""
+    before = os.environ.get("AQUIFER_BUILD")
+    if directory is not None:
+        os.environ["AQUIFER_BUILD"] = str(directory)
+    try:
+        yield
+    finally:
+        if directory is not None:
+            os.environ.pop("AQUIFER_BUILD")
+            if before is not None:
+                os.environ["AQUIFER_BUILD"] = before
 
 
 def _haproxy(lab: Lab, near: PeerCert, far: PeerCert) -> Peer:

@@ -27,8 +27,8 @@ class Scenario:
     measure: Callable[[Peer, int], Figures]
 
 
-def all_scenarios() -> list[Scenario]:
-    """In the order of the table; those that need fortio are left out where it is not."""
+def load_scenarios() -> list[Scenario]:
+    """Bytes, requests and connections, in the order of the table; those that need fortio are left out where it is not."""
     bulk = [_bulk(streams, reverse) for streams in (1, 8) for reverse in (False, True)]
     return bulk + ([FIXED, SATURATION, NEW_CONNECTIONS] if shutil.which("fortio") else [])
 
@@ -52,7 +52,7 @@ def _bulk(streams: int, reverse: bool) -> Scenario:
 
 def _fixed_rate(peer: Peer, seconds: int) -> Figures:
     with _cpu_of(peer) as cpu:
-        report = _fortio(peer, seconds, "-qps", str(FIXED_RATE), "-c", str(FIXED_RATE_CONNECTIONS))
+        report = fortio(peer, seconds, "-qps", str(FIXED_RATE), "-c", str(FIXED_RATE_CONNECTIONS))
     times = {entry["Percentile"]: entry["Value"] * 1e6 for entry in report["DurationHistogram"]["Percentiles"]}
     # Fewer requests than asked for: the percentiles are those of another load.
     if report["ActualQPS"] < 0.9 * FIXED_RATE:
@@ -62,13 +62,13 @@ def _fixed_rate(peer: Peer, seconds: int) -> Figures:
 
 def _saturation(peer: Peer, seconds: int) -> Figures:
     with _cpu_of(peer) as cpu:
-        report = _fortio(peer, seconds, "-qps", "0", "-c", str(SATURATION_CONNECTIONS))
+        report = fortio(peer, seconds, "-qps", "0", "-c", str(SATURATION_CONNECTIONS))
     return {"saturation.rate": report["ActualQPS"], **cpu("saturation.cpu", _count(report) / 1e6)}
 
 
 def _new_connections(peer: Peer, seconds: int) -> Figures:
     with _cpu_of(peer) as cpu:
-        report = _fortio(peer, seconds, "-qps", "0", "-c", str(NEW_CONNECTION_CLIENTS), "-keepalive=false")
+        report = fortio(peer, seconds, "-qps", "0", "-c", str(NEW_CONNECTION_CLIENTS), "-keepalive=false")
     return {"new.rate": report["ActualQPS"], **cpu("new.cpu", _count(report) / 1e6)}
 
 
@@ -77,7 +77,8 @@ SATURATION = Scenario("saturation", _saturation)
 NEW_CONNECTIONS = Scenario("new-connections", _new_connections)
 
 
-def _fortio(peer: Peer, seconds: int, *options: str) -> dict[str, Any]:
+def fortio(peer: Peer, seconds: int, *options: str) -> dict[str, Any]:
+    """One run of it, whose requests must all succeed."""
     command = ["fortio", "load", "-quiet", "-json", "-", "-t", f"{seconds}s", "-p", "50,99", "-r", "0.00001"]
     url = f"http://{peer.address}:{peer.http_port}/"
     done = peer.client.run([*command, *options, url], check=False, timeout=seconds + SLACK_S)

@@ -154,16 +154,23 @@ def inbound_line(
     mesh: Mesh, marks: dict[str, int], situation: Situation, outbound: AccessLine | None, served: bool
 ) -> AccessLine | None:
     """Where the connection came to a captured pod: its line there."""
-    if outbound is not None and not outbound.get("dst.hbone_addr"):
+    if outbound is not None and not application_of(outbound):
         return None
     if outbound is not None and outbound.get("error") and "401" not in outbound["error"]:
         return None  # refused before it left
     names = {pod.ip: pod for pod in mesh.lab.pods.values()} | {pod.ip6: pod for pod in mesh.lab.pods.values()}
-    target = outbound["dst.hbone_addr"] if outbound is not None else situation.to
+    target = application_of(outbound) if outbound is not None else situation.to
     pod = names.get(target.rsplit(":", 1)[0].strip("[]"))
     if pod is None:  # from outside, by a service's address
         pod = mesh.server_b
     return mesh.proxy_of(pod).wait_access(marks[pod.node], direction="inbound")
+
+
+def application_of(outbound: AccessLine) -> str:
+    """Whom the destination's proxy was asked for, in a tunnel or inside the node; empty: no proxy was asked."""
+    if outbound.get("transport") == "same-node":
+        return outbound["dst.addr"]
+    return outbound.get("dst.hbone_addr") or ""
 
 
 def explain(mesh: Mesh, situation: Situation, *options: str) -> dict[str, Any]:
@@ -220,7 +227,9 @@ def check_endpoint(found: Found, connection: dict[str, Any]) -> dict[str, Any]:
     if line.get("dst.workload"):
         assert endpoint.get("workload", "").endswith("/" + line["dst.workload"]), endpoint
     if found.outbound is not None and endpoint["path"] == "hbone":
-        assert line["dst.addr"] == endpoint["tunnel"]
+        stays = line.get("transport") == "same-node"
+        assert stays == endpoint["sameNode"]
+        assert line["dst.addr"] == endpoint["address" if stays else "tunnel"]
         assert line["dst.identity"] in endpoint["expectedIdentities"]
     return endpoint
 

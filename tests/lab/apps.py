@@ -23,7 +23,7 @@ user root;
 worker_processes 1;
 error_log {folder}/error.log;
 pid {folder}/nginx.pid;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{
   default_type text/plain;
   access_log {access_log};

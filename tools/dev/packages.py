@@ -36,6 +36,8 @@ GROUPS: dict[str, list[str]] = {
         "chromium", "fonts-dejavu-core",
     ],
     "bench": ["haproxy", "linux-perf", "nghttp2-client"],
+    # Makes the root that bench --debian13 builds in.
+    "debian13": ["mmdebstrap"],
 }
 
 
@@ -56,6 +58,11 @@ def _resolve(name: str, release: str) -> str:
     if name == "pkg-config":
         return "pkgconf" if release == "13" else name
     return name
+
+
+def names_for(group: str, release: str) -> list[str]:
+    """The group's packages as that release of Debian calls them."""
+    return [_resolve(name, release) for name in GROUPS[group]]
 
 
 def _installed(names: list[str]) -> set[str]:

@@ -45,6 +45,7 @@ json endpoint_json(const EndpointStep& endpoint) {
   put(object, "path", endpoint.path);
   put(object, "waypoint", endpoint.waypoint);
   put(object, "tunnel", endpoint.tunnel);
+  if (endpoint.eligible && !endpoint.tunnel.empty()) object["sameNode"] = endpoint.same_node;
   if (!endpoint.expected_identities.empty())
     object["expectedIdentities"] = endpoint.expected_identities;
   if (endpoint.eligible) {

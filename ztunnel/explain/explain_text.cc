@@ -126,6 +126,14 @@ void write_endpoint(Writer& writer, const EndpointStep& endpoint) {
   }
   writer.more(fmt::format("{}: {}", writer.bright(head), writer.outcome(endpoint.outcome)));
   writer.more(printable(path_text(endpoint)), 2);
+  if (endpoint.same_node) {
+    writer.more(printable(fmt::format(
+                    "same-node: handed over inside the node's proxy instead, proven but not "
+                    "encrypted, as long as the network lets a connection through to {} "
+                    "(AQUIFER_SAME_NODE=off: never)",
+                    endpoint.tunnel)),
+                2);
+  }
   write_verdict(writer, "egress", endpoint.egress);
   write_verdict(writer, "inbound", endpoint.inbound);
 }

@@ -88,6 +88,8 @@ struct EndpointStep {
   std::uint32_t weight = 1;
   /// "hbone", "plain", "passthrough", "untouched".
   std::string path;
+  /// May the bytes stay inside the node's proxy instead of going through the tunnel?
+  bool same_node = false;
   /// NAMESPACE/NAME of the waypoint that leads to it, where several share the connections; else
   /// empty.
   std::string waypoint;

@@ -2,6 +2,7 @@
 
 #include "config/model/resolve.h"
 #include "config/model/resolve_trace.h"
+#include "config/model/same_node.h"
 #include "ztunnel/connection.h"
 #include "ztunnel/explain/arrival.h"
 #include "ztunnel/explain/judges.h"
@@ -192,6 +193,7 @@ class Way {
     if (trace != nullptr) endpoint.weight = trace->weight;
     endpoint.path = model::name_of(target.path);
     if (tunnelled) endpoint.tunnel = target.tunnel.addr.to_string();
+    endpoint.same_node = model::may_stay_on_node(*from_.workload, target);
     for (const SpiffeId& identity : target.expected_identities)
       endpoint.expected_identities.push_back(identity.to_string());
 

@@ -269,3 +269,10 @@ TEST_CASE("DNS servers and a preferred namespace may be named") {
       "AQUIFER_DNS_UPSTREAM=dns.example: write one to three servers as IP or IP:PORT, with commas "
       "between them");
 }
+
+TEST_CASE("connections stay on the node unless that is turned off") {
+  CHECK(good({}).same_node == SameNodePath::on);
+  CHECK(good({{"AQUIFER_SAME_NODE", "on"}}).same_node == SameNodePath::on);
+  CHECK(good({{"AQUIFER_SAME_NODE", "off"}}).same_node == SameNodePath::off);
+  CHECK(complaint({{"AQUIFER_SAME_NODE", "no"}}) == "AQUIFER_SAME_NODE=no: write on or off");
+}
