@@ -10,6 +10,11 @@ namespace {
 // tunnels.
 constexpr int kOpenTries = 3;
 
+// Tunnels to one peer while each of them carries bulk; for more streams than fit there may be
+// more. Each costs both ends a handshake, and requests that are spread over several share fewer
+// records.
+constexpr std::size_t kTunnelsBesideBulkMax = 3;
+
 }  // namespace
 
 /// Keeps an entry in the map while a coroutine holds a reference to it.
@@ -57,15 +62,35 @@ coro::Task<Result<std::unique_ptr<TunnelStream>>> Pool::open(PoolKey key, Connec
   co_return std::unexpected(last);
 }
 
+Pool::Held* Pool::least_used(const Entry& entry) const noexcept {
+  Held* best = nullptr;
+  for (const auto& held : entry.tunnels) {
+    if (!held->tunnel->can_open(options_.streams_per_tunnel_max)) continue;
+    if (best == nullptr || held->tunnel->streams() < best->tunnel->streams()) best = held.get();
+  }
+  return best;
+}
+
+Pool::Held* Pool::choose(const Entry& entry) const noexcept {
+  // The first that has room: streams that share a tunnel share records and system calls.
+  for (const auto& held : entry.tunnels) {
+    const Tunnel& tunnel = *held->tunnel;
+    if (tunnel.can_open(options_.streams_per_tunnel_max) && !tunnel.carries_bulk())
+      return held.get();
+  }
+  // All of them carry bulk. Beside it a new stream would wait behind whatever is on its way: it
+  // gets a tunnel of its own, unless that has been tried already.
+  const bool another = entry.tunnels.size() < kTunnelsBesideBulkMax && !entry.dialing;
+  return another ? nullptr : least_used(entry);
+}
+
 coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, Deadline deadline,
                                              coro::CancelSource* cancel) {
   for (;;) {
     if (stopped_) co_return fail(Errc::cancelled, "pool stopped");
-    for (const auto& held : entry.tunnels) {
-      if (held->tunnel->can_open(options_.streams_per_tunnel_max)) {
-        held->idle = false;
-        co_return held->tunnel.get();
-      }
+    if (Held* const held = choose(entry); held != nullptr) {
+      held->idle = false;
+      co_return held->tunnel.get();
     }
     if (!entry.dialing) break;
     coro::WaitList::Place place(entry.changed);
@@ -78,7 +103,13 @@ coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, D
   auto dialled = co_await dialer_.dial(key, deadline, cancel);
   entry.dialing = false;
   entry.changed.notify_all();
-  if (!dialled) co_return std::unexpected(dialled.error());
+  if (!dialled) {
+    // One beside bulk is better than none.
+    Held* const busy = least_used(entry);
+    if (busy == nullptr) co_return std::unexpected(dialled.error());
+    busy->idle = false;
+    co_return busy->tunnel.get();
+  }
   entry.tunnels.push_back(std::make_unique<Held>());
   Held* held = entry.tunnels.back().get();
   held->tunnel = std::move(*dialled);

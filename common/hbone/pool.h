@@ -83,6 +83,9 @@ class Pool {
   };
   class Use;
 
+  /// The tunnel for a new stream, or null: one has to be made.
+  [[nodiscard]] Held* choose(const Entry& entry) const noexcept;
+  [[nodiscard]] Held* least_used(const Entry& entry) const noexcept;
   coro::Task<Result<Tunnel*>> tunnel_for(const PoolKey& key, Entry& entry, Deadline deadline,
                                          coro::CancelSource* cancel);
   coro::Task<void> run_tunnel(PoolKey key, Held* held);

@@ -77,6 +77,12 @@ class Session {
   /// Payload bytes the next DATA frame of the stream may carry: the least of both windows and the
   /// peer's frame size.
   [[nodiscard]] std::size_t send_window(const Stream& stream) const noexcept;
+  /// The same for a stream that has much to send: it leaves a part of the connection's window to
+  /// those that have little.
+  [[nodiscard]] std::size_t send_window_of_bulk(const Stream& stream) const noexcept;
+  /// The connection's receive window does not grow past this: what the path carries needs no more.
+  /// One that is larger already stays.
+  void limit_connection_window(std::uint32_t bytes) noexcept { window_limit_ = bytes; }
   /// Writes a DATA header into the headroom of `payload`, so that both are one piece, and debits
   /// the windows. The caller sends the buffer behind everything that is in `out` now (append it
   /// there, or seal it directly when `out` is empty). payload.size() is at most send_window().
@@ -221,8 +227,12 @@ class Session {
   SessionEvents& events_;
   StreamTable streams_;
   HeaderDecoder decoder_;
+  [[nodiscard]] std::size_t kept_from_bulk() const noexcept;
+
   SendWindow send_;
+  std::size_t send_window_seen_ = kDefaultWindow;  // its largest size
   ConnectionReceiveWindow receive_;
+  std::uint32_t window_limit_ = UINT32_MAX;
   Settings peer_;
   FloodGuard flood_;
   ClosedStreams closed_;

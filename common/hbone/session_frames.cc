@@ -98,12 +98,14 @@ Status Session::recv_window_update(ByteView payload) {
   if (id == 0) {
     if (increment == 0)
       return fail_connection(ErrorCode::protocol_error, "WINDOW_UPDATE by nothing");
-    switch (send_.add(increment)) {
-      case SendWindow::Change::overflow:
-        return fail_connection(ErrorCode::flow_control_error, "connection's send window overflows");
-      case SendWindow::Change::opened: events_.on_connection_window(); break;
-      case SendWindow::Change::unchanged: break;
-    }
+    const std::size_t before = send_.usable();
+    if (send_.add(increment) == SendWindow::Change::overflow)
+      return fail_connection(ErrorCode::flow_control_error, "connection's send window overflows");
+    send_window_seen_ = std::max(send_window_seen_, send_.usable());
+    // For small senders it opens at nothing, for the others at what is kept from them.
+    const bool opened = before == 0 && send_.usable() > 0;
+    const std::size_t kept = kept_from_bulk();
+    if (opened || (before <= kept && send_.usable() > kept)) events_.on_connection_window();
     return {};
   }
   if (is_idle(id))

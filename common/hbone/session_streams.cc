@@ -66,6 +66,18 @@ std::size_t Session::send_window(const Stream& stream) const noexcept {
   return std::min({stream.send_.usable(), send_.usable(), std::size_t{peer_.max_frame_size}});
 }
 
+std::size_t Session::send_window_of_bulk(const Stream& stream) const noexcept {
+  const std::size_t kept = kept_from_bulk();
+  const std::size_t usable = send_.usable();
+  return usable <= kept ? 0 : std::min(send_window(stream), usable - kept);
+}
+
+// 64 KiB, some tens of small requests, of a window that is worth dividing: a peer that gives back
+// credit for halves of a small one must not wait for what nobody may use.
+std::size_t Session::kept_from_bulk() const noexcept {
+  return std::min<std::size_t>(send_window_seen_ / 16, 64 * 1024);
+}
+
 Status Session::can_send(const Stream& stream) const noexcept {
   if (stream.reset_) return fail(Errc::connection_reset, "stream was reset");
   if (failed_ || stream.local_ended_) return fail(Errc::closed, "stream is closed for sending");
@@ -164,8 +176,8 @@ void Session::drain_stream(Stream& stream, std::size_t bytes) {
   // Four streams at full speed keep the connection's window from being what limits them.
   if (grew) {
     const std::uint64_t wanted = std::uint64_t{stream.receive_.target()} * 4;
-    receive_.grow_to(
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, config_.connection_window_max)));
+    const std::uint32_t most = std::min(config_.connection_window_max, window_limit_);
+    receive_.grow_to(static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most)));
   }
   credit_stream(stream);
 }

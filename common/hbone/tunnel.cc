@@ -1,6 +1,7 @@
 #include "common/hbone/tunnel.h"
 
 #include "common/base/log.h"
+#include "common/io/round_trip.h"
 #include "common/tls/tls_error.h"
 
 #include <algorithm>
@@ -24,6 +25,17 @@ constexpr auto kFarewell = std::chrono::seconds(2);
 // After a broken rule: long enough for a peer to read why, short enough not to serve a hostile one.
 constexpr auto kLinger = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytesMax = std::size_t{1} << 20;
+
+// A look at the path after so much was received: a thousand for a gigabyte, half a microsecond
+// each.
+constexpr std::size_t kMeasuredBytes = std::size_t{1} << 20;
+// A mebibyte in less than this is bulk, 34 Mbit/s, and it counts as such for so long afterwards.
+constexpr auto kBulkPace = std::chrono::milliseconds(250);
+constexpr auto kBulkMemory = std::chrono::seconds(1);
+// Round trips' worth of bytes that a connection's window may hold. What is more stands in queues,
+// and whoever sends little stands behind it. (Two keep a path full while one window's credit is on
+// its way; two more are for a receiver that is late.)
+constexpr double kWindowRoundTrips = 4;
 
 constexpr Error kTunnelEnded =
     Error(Errc::connection_reset, ErrorSource::upstream, "tunnel ended").retryable();
@@ -127,7 +139,36 @@ coro::Task<void> Tunnel::say_why_and_linger(Error end) {
   }
 }
 
+void Tunnel::measure_path(std::size_t received) {
+  received_ += received;
+  if (received_ < kMeasuredBytes) return;
+  const MonoTime now = loop_.now();
+  const auto took = std::chrono::duration<double>(now - measured_);
+  const auto round_trip = io::shortest_round_trip(socket_->fd());
+  if (round_trip && took.count() > 0) {
+    const double rate = static_cast<double>(received_) / took.count();
+    const double on_the_way = rate * std::chrono::duration<double>(*round_trip).count();
+    const auto& config = config_of(session_.role());
+    const double wanted = std::clamp<double>(
+        kWindowRoundTrips * on_the_way, config.connection_window, config.connection_window_max);
+    session_.limit_connection_window(static_cast<std::uint32_t>(wanted));
+  }
+  received_ = 0;
+  measured_ = now;
+}
+
+void Tunnel::note_moved(std::size_t bytes) noexcept {
+  moved_ += bytes;
+  if (moved_ < kMeasuredBytes) return;
+  const MonoTime now = loop_.now();
+  if (now - moved_since_ < kBulkPace) bulk_until_ = now + kBulkMemory;
+  moved_ = 0;
+  moved_since_ = now;
+}
+
 Status Tunnel::feed(ByteView ciphertext) {
+  measure_path(ciphertext.size());
+  note_moved(ciphertext.size());
   const MutableBytes plain = scratch();
   std::size_t held = 0;
   bool more = true;
@@ -180,6 +221,7 @@ coro::Task<void> Tunnel::write_loop() {
       continue;
     }
     sealed_.consume(*sent);
+    note_moved(*sent);
     if (has_room()) wake_waiters();
     if (*sent > 0) continue;
     const Status ready = co_await socket_->writable(Deadline::never(), &scope_.cancel_source());

@@ -46,6 +46,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
                                                                        EarlyData* early = nullptr);
   /// Client: may open() find a place now?
   [[nodiscard]] bool can_open(std::size_t streams_max) const noexcept;
+  /// Has it moved much just now? Who opens a stream for little had better take another.
+  [[nodiscard]] bool carries_bulk() const noexcept { return loop_.now() < bulk_until_; }
   /// Streams that somebody holds.
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
   [[nodiscard]] const tls::PeerInfo& peer() const noexcept { return peer_; }
@@ -90,11 +92,18 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   void begin_farewell();
   void farewell_if_idle();
   [[nodiscard]] Status feed(ByteView ciphertext);
+  /// Learns from time to time what the path carries, and bounds what may be on its way by that.
+  void measure_path(std::size_t received);
+  void note_moved(std::size_t bytes) noexcept;
   void serve_requests();
   void enforce_budget();
   void fail_streams(Error end);
 
   // For TunnelStream.
+  /// For a stream that sends little, also beyond the mark: it need not wait behind bulk.
+  [[nodiscard]] bool has_room_for_little() const noexcept {
+    return sealed_.size() + plain_.size() < 2 * kQueueMark;
+  }
   [[nodiscard]] bool has_room() const noexcept {
     return sealed_.size() + plain_.size() < kQueueMark;
   }
@@ -146,6 +155,11 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   bool farewell_ = false;
   bool farewell_said_ = false;
   bool ping_acked_ = true;
+  std::size_t received_ = 0;  // since `measured_`
+  MonoTime measured_{};
+  std::size_t moved_ = 0;  // both ways, since `moved_since_`
+  MonoTime moved_since_{};
+  MonoTime bulk_until_{};
   std::uint64_t ping_sent_ = 0;
   coro::Scope scope_;
 };

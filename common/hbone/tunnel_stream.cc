@@ -11,6 +11,9 @@ namespace {
 // What a copy may read at once for this stream: one large receive, which is then one frame and 8
 // full records.
 constexpr std::size_t kAllowance = 8 * 16384 - kFrameHeaderBytes;
+// What a stream may write that does not wait for its turn behind bulk: one record. Who writes as
+// much as that at once is bulk himself, until he writes less.
+constexpr std::size_t kLittle = 16384 - kFrameHeaderBytes;
 
 }  // namespace
 
@@ -49,9 +52,11 @@ bool TunnelStream::has_room() const noexcept {
 Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
   for (;;) {
     if (failed_) return std::unexpected(*failed_);
-    const std::size_t window = tunnel_.session_.send_window(*stream_);
-    if (window > 0 && tunnel_.has_room()) {
-      if (unsent_.empty()) return std::min(window, kAllowance);
+    const std::size_t window = bulk_ ? tunnel_.session_.send_window_of_bulk(*stream_)
+                                     : tunnel_.session_.send_window(*stream_);
+    const bool room = tunnel_.has_room();
+    if (window > 0 && (room || (!bulk_ && tunnel_.has_room_for_little()))) {
+      if (unsent_.empty()) return std::min(window, room ? kAllowance : kLittle);
       TRY_VOID(tunnel_.send_data(*stream_, unsent_.take(window)));
       continue;
     }
@@ -65,6 +70,7 @@ Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
 
 Status TunnelStream::write(io::Buffer bytes) {
   if (failed_) return std::unexpected(*failed_);
+  bulk_ = bytes.size() >= kLittle;
   // Between writable() and here other streams may have used the connection's window up: what does
   // not fit any more is kept, and the next writable() waits for it. One chunk at the most.
   const std::size_t window = unsent_.empty() ? tunnel_.session_.send_window(*stream_) : 0;

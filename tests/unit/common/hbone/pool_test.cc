@@ -126,6 +126,48 @@ ON_BOTH_BACKENDS("fifty who come at once share one dial, and a tunnel takes a hu
   run_on<B>(one_dial);
 }
 
+/// Sends so much that the tunnel carries bulk for a while.
+coro::Task<void> send_bulk(TunnelStream& stream, std::size_t bytes) {
+  const std::string chunk(64 * 1024, 'x');
+  while (bytes > 0) {
+    auto room = co_await stream.writable(nullptr);
+    REQUIRE(room.has_value());
+    const std::size_t size = std::min({*room, bytes, chunk.size()});
+    REQUIRE(stream.write(io::Buffer::copy_of(as_bytes(chunk).first(size))).has_value());
+    bytes -= size;
+  }
+}
+
+coro::Task<void> apart_from_bulk(io::Loop& loop) {
+  CountingDialer dialer(loop);
+  Pool pool(loop, dialer, PoolOptions{});
+  {
+    auto opened = co_await open_many(loop, pool, 2);
+    REQUIRE(succeeded(opened) == 2);
+    TunnelStream& bulk = **opened.front();
+    CHECK_FALSE(bulk.tunnel().carries_bulk());
+    co_await send_bulk(bulk, std::size_t{8} << 20);
+    CHECK(bulk.tunnel().carries_bulk());
+    const auto late = co_await open_many(loop, pool, 2);
+    REQUIRE(succeeded(late) == 2);
+    for (const Opened& one : late) CHECK(&(*one)->tunnel() != &bulk.tunnel());
+    CHECK(dialer.dials == 2);
+    // A tunnel that cannot be had is no reason to fail: there is one.
+    co_await send_bulk(**late.front(), std::size_t{8} << 20);
+    dialer.failures_left = 1;
+    const auto beside = co_await open_many(loop, pool, 1);
+    CHECK(succeeded(beside) == 1);
+    CHECK(dialer.dials == 3);
+    CHECK(pool.tunnels() == 2);
+  }
+  co_await pool.stop();
+  co_await dialer.join();
+}
+
+ON_BOTH_BACKENDS("a stream that opens while its tunnel carries bulk gets another tunnel") {
+  run_on<B>(apart_from_bulk);
+}
+
 coro::Task<void> keys_apart(io::Loop& loop) {
   CountingDialer dialer(loop);
   Pool pool(loop, dialer, PoolOptions{});

@@ -321,6 +321,37 @@ TEST_CASE(
   CHECK(server.at(1).code == ErrorCode::flow_control_error);
 }
 
+TEST_CASE("who has much to send leaves a part of the connection's window to who has little") {
+  Server server;
+  REQUIRE(server.receive(connect(1) + connect(3)).has_value());
+  Stream& bulk = *server.at(1).stream;
+  Stream& little = *server.at(3).stream;
+  REQUIRE(server.session.respond(bulk, {}).has_value());
+  REQUIRE(server.session.respond(little, {}).has_value());
+  constexpr std::size_t kKept = kWindow / 16;
+  const std::string payload(kWindow - kKept, 'x');
+  CHECK(server.session.write_data(bulk, as_bytes(payload), EndStream::no) == payload.size());
+  CHECK(server.session.send_window_of_bulk(bulk) == 0);
+  CHECK(server.session.send_window(little) == kKept);
+  // Bulk is told when its own part opens, and not only when there was nothing at all.
+  REQUIRE(server.receive(window_update(0, 100) + window_update(1, 1000)).has_value());
+  CHECK(server.events.connection_window_events == 1);
+  CHECK(server.session.send_window_of_bulk(bulk) == 100);
+  REQUIRE(server.receive(window_update(0, 100)).has_value());
+  CHECK(server.events.connection_window_events == 1);
+}
+
+TEST_CASE("however large the window, no more than 64 KiB of it are kept from bulk") {
+  Server server;
+  REQUIRE(server.receive(connect(1) + window_update(0, 16 << 20) + window_update(1, 16 << 20))
+              .has_value());
+  Stream& bulk = *server.at(1).stream;
+  REQUIRE(server.session.respond(bulk, {}).has_value());
+  const std::string payload((16 << 20) + kWindow - 64 * 1024 - 100, 'x');
+  CHECK(server.session.write_data(bulk, as_bytes(payload), EndStream::no) == payload.size());
+  CHECK(server.session.send_window_of_bulk(bulk) == 100);
+}
+
 TEST_CASE("what may be sent is the least of both windows and the peer's frame size (section 6.9)") {
   Server server;
   REQUIRE(server.receive(connect(1) + connect(3)).has_value());
