@@ -51,6 +51,9 @@ coro::Task<Result<Spoken>> Connection::detect(Deadline deadline, coro::CancelSou
   for (;;) {
     const Spoken spoken = what_is_spoken(first_.view());
     if (spoken != Spoken::need_more) co_return spoken;
+    // Who has begun goes on, as with the rest of a head.
+    if (deadline.is_never() && !first_.empty())
+      deadline = worker_.loop.after(worker_.node.settings.head_timeout);
     auto more = co_await io::read_before(worker_.loop, stream_, kFirstReadBytes, deadline, cancel);
     if (!more && more.error().code == Errc::timed_out) co_return Spoken::other;
     if (!more) co_return std::unexpected(more.error());
@@ -69,7 +72,9 @@ coro::Task<Result<Spoken>> Connection::detect(Deadline deadline, coro::CancelSou
 }
 
 coro::Task<void> Connection::serve_http1(coro::CancelSource* cancel) {
-  http1::ServerConnection connection(worker_.loop, stream_, std::move(first_));
+  http1::ServerOptions options;
+  options.head_max = worker_.node.settings.head_timeout;
+  http1::ServerConnection connection(worker_.loop, stream_, std::move(first_), options);
   const DrainHook drain(worker_.drains, connection);
   for (;;) {
     if (worker_.draining) connection.drain();

@@ -7,6 +7,26 @@
 
 namespace aquifer::waypoint {
 
+namespace {
+
+// Other protocols of lines have commands in capitals, too ("SET key value"): only what cannot be a
+// word of theirs makes it HTTP.
+Spoken what_target(std::string_view method, std::string_view target) noexcept {
+  if (target.front() == '/' || target.front() == '*') return Spoken::http1;
+  const auto letter_or_digit = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '[';
+  };
+  if (method == "CONNECT") return letter_or_digit(target.front()) ? Spoken::http1 : Spoken::other;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    const std::size_t compared = std::min(target.size(), scheme.size());
+    if (!equal_without_case(target.substr(0, compared), scheme.substr(0, compared))) continue;
+    return compared == scheme.size() ? Spoken::http1 : Spoken::need_more;
+  }
+  return Spoken::other;
+}
+
+}  // namespace
+
 Spoken what_is_spoken(ByteView first) noexcept {
   constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   constexpr std::uint8_t kHandshakeRecord = 0x16;
@@ -29,10 +49,7 @@ Spoken what_is_spoken(ByteView first) noexcept {
   if (space == std::string_view::npos)
     return text.size() >= kDetectionBytesMax ? Spoken::other : Spoken::need_more;
   if (space + 1 >= text.size()) return Spoken::need_more;
-  const char target = text[space + 1];
-  const bool begins_target = target == '/' || target == '*' || (target >= 'a' && target <= 'z') ||
-                             (target >= 'A' && target <= 'Z') || (target >= '0' && target <= '9');
-  return begins_target ? Spoken::http1 : Spoken::other;
+  return what_target(method, text.substr(space + 1));
 }
 
 }  // namespace aquifer::waypoint

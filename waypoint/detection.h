@@ -18,7 +18,8 @@ enum class Spoken : std::uint8_t {
 /// Looks at what has come so far; never needs more than kDetectionBytesMax.
 [[nodiscard]] Spoken what_is_spoken(ByteView first) noexcept;
 
-/// An HTTP/1.1 request line begins with a method, which is longer than this in nobody's protocol.
-inline constexpr std::size_t kDetectionBytesMax = 32;
+/// An HTTP/1.1 request line begins with a method, which together with a scheme is longer than this
+/// in nobody's protocol.
+inline constexpr std::size_t kDetectionBytesMax = 48;
 
 }  // namespace aquifer::waypoint

@@ -13,6 +13,7 @@
 #include "waypoint/filters/security.h"
 #include "waypoint/request_id.h"
 #include "waypoint/request_metrics.h"
+#include "waypoint/websocket.h"
 #include "waypoint/worker.h"
 
 #include <algorithm>
@@ -60,6 +61,7 @@ coro::Task<void> Exchange::run(coro::CancelSource* cancel) {
     co_await pass_answer();
   }
   co_await end_upload();
+  co_await end_watch();
   upstream_.release();
   scope_.cancel();
   co_await scope_.join();
@@ -193,10 +195,12 @@ coro::Task<std::optional<LocalReply>> Exchange::forward() {
   permit_ = try_permit(cluster_->circuit(), cluster_->config().limits, CircuitKind::request);
   if (!permit_) co_return refusal(503, Flag::upstream_overflow, "overflow");
   prepare_pick();
-  if (client_.ended()) {
-    scope_.spawn(watch_client());
-    start_mirrors();
+  if (equal_without_case(request_.upgrade, "websocket") && wire() == UpstreamPool::Wire::http1 &&
+      !request_.fields.contains("sec-websocket-key")) {
+    request_.fields.add("sec-websocket-key", make_websocket_key(worker_.random));
   }
+  if (client_.ended() || may_switch()) start_watch();
+  if (client_.ended()) start_mirrors();
   const l7::RetryPolicy& policy = route_->retry ? *route_->retry : l7::default_retry_policy();
   if (policy.attempts == 0) replay_.give_up();
   Permit retrying;
@@ -220,11 +224,22 @@ coro::Task<std::optional<LocalReply>> Exchange::forward() {
     const Duration pause = retry_pause(policy, retries + 1, worker_.random());
     const Deadline until = worker_.loop.after(pause).sooner(deadline_);
     const Status slept = co_await io::sleep_until(worker_.loop, until, &scope_.cancel_source());
-    if (!slept) co_return std::move(tried.failure);
+    if (!slept) {
+      // Of what was answered nothing is left.
+      if (!tried.failure) tried.failure = refusal(503, Flag::local_reset, "local_reset");
+      co_return std::move(tried.failure);
+    }
   }
 }
 
 coro::Task<void> Exchange::answer_locally(LocalReply reply) {
+  // A request that turned out to be malformed behind its head: its client is told so.
+  const int fault = client_gone_ ? client_gone_->detail : 0;
+  const bool malformed = fault >= 400 && fault < 500;
+  if (malformed) {
+    reply = refusal(fault, Flag::downstream_protocol_error, "malformed_body");
+    client_gone_.reset();
+  }
   if (reply.flag != Flag::none) record_.flags.set(reply.flag);
   record_.details = reply.details;
   if (client_gone_ || client_.request().method.empty()) co_return;
@@ -251,9 +266,11 @@ coro::Task<void> Exchange::pass_answer() {
   change_headers(route_->response_headers, response_.fields);
   change_headers(choice_->response_headers, response_.fields);
   for (const HeaderField field : answer_fields_) response_.fields.add(field.name, field.value);
-  const bool switches =
-      response_.status == 101 || (request_.method == "CONNECT" && response_.status / 100 == 2);
-  const bool bodyless = !switches && (server.ended() || request_.method == "HEAD");
+  const bool switched = switches();
+  // Of the key that we made.
+  if (switched && request_.version == http::Version::http_2)
+    response_.fields.remove("sec-websocket-accept");
+  const bool bodyless = !switched && (server.ended() || request_.method == "HEAD");
   const bool trailers_only = bodyless && grpc_;
   if (trailers_only) note_grpc_status(response_.fields);
   const Status told = client_.respond(
@@ -265,7 +282,10 @@ coro::Task<void> Exchange::pass_answer() {
     co_return;
   }
   // Bytes of another protocol flow both ways; the request's side begins only now.
-  if (switches) start_upload();
+  if (switched) {
+    co_await end_watch();
+    start_upload();
+  }
   io::Expiry expiry(worker_.loop, deadline_, &scope_.cancel_source());
   if (!bodyless || !server.trailers().empty()) {
     const Status passed = co_await pass_body(server, expiry.source());

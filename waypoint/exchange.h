@@ -64,9 +64,10 @@ class Exchange {
     std::optional<LocalReply> failure;
   };
   enum class HeadSent : std::uint8_t { no, yes };
-  /// The task that sends the request's body; a try may end it, and so may the whole exchange.
-  struct Uploading {
-    explicit Uploading(coro::CancelSource& outer) : link(outer, scope) {}
+  /// A task that looks at the client while the answer is awaited: it sends the request's body, or
+  /// only watches. A try may end it, and so may the whole exchange.
+  struct Attending {
+    explicit Attending(coro::CancelSource& outer) : link(outer, scope) {}
     coro::Scope scope;
     coro::CancelLink link;
   };
@@ -75,10 +76,15 @@ class Exchange {
   void finish_try(Outcome outcome, int status);
   void prepare_pick();
   [[nodiscard]] UpstreamPool::Wire wire() const noexcept;
+  /// Bytes of another protocol may follow the answer, both ways.
+  [[nodiscard]] bool may_switch() const noexcept;
+  [[nodiscard]] bool switches() const noexcept;
   void start_upload();
   [[nodiscard]] coro::Task<void> end_upload();
   [[nodiscard]] coro::Task<void> upload(coro::CancelSource* cancel);
-  [[nodiscard]] coro::Task<void> watch_client();
+  void start_watch();
+  [[nodiscard]] coro::Task<void> end_watch();
+  [[nodiscard]] coro::Task<void> watch_client(coro::CancelSource* cancel);
   void start_mirrors();
 
   Worker& worker_;
@@ -104,7 +110,8 @@ class Exchange {
   std::optional<Session> session_;
   HeaderFields answer_fields_;  // that whatever answer there is gets
   Replay replay_;
-  std::unique_ptr<Uploading> uploading_;
+  std::unique_ptr<Attending> uploading_;
+  std::unique_ptr<Attending> watching_;
   std::optional<Error> client_gone_;
   bool grpc_ = false;
   bool responded_ = false;

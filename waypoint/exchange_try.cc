@@ -22,6 +22,10 @@ LocalReply failure(int status, Flag flag, std::string details) {
   return reply;
 }
 
+// Interim answers to one request. A server that sends more of them has gone mad, or means to fill
+// our memory: nobody waits for a client to take them.
+constexpr int kInterimMax = 32;
+
 WallSeconds wall_seconds() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -73,18 +77,23 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
     if (limit > Duration::zero()) deadline = deadline.sooner(worker_.loop.after(limit));
   }
   io::Expiry expiry(worker_.loop, deadline, &scope_.cancel_source());
-  const bool body = !client_.ended() || !replay_.bytes().empty();
-  const auto end = body ? http::End::no : http::End::yes;
+  // Bytes of another protocol wait until the server has agreed to it.
+  const bool body = !may_switch() && (!client_.ended() || !replay_.bytes().empty());
+  const auto end = body || may_switch() ? http::End::no : http::End::yes;
   auto opened = co_await worker_.upstreams.open(*cluster_, lease_.pointer(), request_, end, wire(),
                                                 expiry.source());
   if (!opened) co_return failed(expiry.why(opened.error()), HeadSent::no);
   upstream_ = std::move(*opened);
   const MonoTime sent_at = worker_.loop.now();
   if (body) start_upload();
-  for (;;) {
+  for (int interim = 0;; ++interim) {
     auto head = co_await upstream_.stream().response(expiry.source());
     if (!head) co_return failed(expiry.why(head.error()), HeadSent::yes);
     if (head->status < 200 && head->status != 101) {
+      if (interim == kInterimMax) {
+        co_return failed(Error(Errc::protocol, ErrorSource::upstream, "too many interim answers"),
+                         HeadSent::yes);
+      }
       std::ignore = client_.inform(*head);
       continue;
     }
@@ -179,8 +188,17 @@ void Exchange::prepare_pick() {
 
 // --- the request's body
 
+bool Exchange::may_switch() const noexcept {
+  return !request_.upgrade.empty() || request_.method == "CONNECT";
+}
+
+bool Exchange::switches() const noexcept {
+  return response_.status == 101 || (request_.method == "CONNECT" && response_.status / 100 == 2);
+}
+
 void Exchange::start_upload() {
-  uploading_ = std::make_unique<Uploading>(scope_.cancel_source());
+  AQUIFER_ASSERT(uploading_ == nullptr);
+  uploading_ = std::make_unique<Attending>(scope_.cancel_source());
   uploading_->scope.spawn(upload(&uploading_->scope.cancel_source()));
 }
 
@@ -193,7 +211,7 @@ coro::Task<void> Exchange::end_upload() {
 
 coro::Task<void> Exchange::upload(coro::CancelSource* cancel) {
   http::ClientStream& server = upstream_.stream();
-  const bool switched = response_.status == 101;
+  const bool switched = switches();
   if (!replay_.bytes().empty() && !switched) {
     const auto room = co_await server.writable(cancel);
     if (!room) co_return;
@@ -236,8 +254,21 @@ void Exchange::start_mirrors() {
   }
 }
 
-coro::Task<void> Exchange::watch_client() {
-  const Error gone = co_await client_.failure(&scope_.cancel_source());
+void Exchange::start_watch() {
+  watching_ = std::make_unique<Attending>(scope_.cancel_source());
+  watching_->scope.spawn(watch_client(&watching_->scope.cancel_source()));
+}
+
+// Whoever reads from the client now hears of its failure, too.
+coro::Task<void> Exchange::end_watch() {
+  if (watching_ == nullptr) co_return;
+  watching_->scope.cancel();
+  co_await watching_->scope.join();
+  watching_.reset();
+}
+
+coro::Task<void> Exchange::watch_client(coro::CancelSource* cancel) {
+  const Error gone = co_await client_.failure(cancel);
   if (gone.code == Errc::cancelled) co_return;
   client_gone_ = gone;
   scope_.cancel();

@@ -10,6 +10,11 @@ namespace {
 
 constexpr Error kGone = Error(Errc::closed, ErrorSource::downstream, "the client went away");
 
+// Bytes of another protocol follow such an answer, both ways.
+bool switches(const Handoff& handoff, const http::ResponseHead& head) noexcept {
+  return head.status == 101 || (handoff.connect && head.status / 100 == 2);
+}
+
 // Buffers of a loop's pool go back to that loop: what crosses is a block of its own.
 io::Buffer portable(const io::Buffer& bytes) {
   return io::Buffer::copy_of(bytes.view());
@@ -30,6 +35,7 @@ class ServingSide final : public http::ServerStream {
 
   [[nodiscard]] coro::Task<Result<io::Buffer>> read(coro::CancelSource* cancel) override {
     for (;;) {
+      if (!early_.empty()) co_return std::exchange(early_, io::Buffer());
       if (failed_) co_return std::unexpected(*failed_);
       if (ended_) co_return io::Buffer();
       auto item = handoff_->up.take(handoff_);
@@ -45,9 +51,13 @@ class ServingSide final : public http::ServerStream {
   [[nodiscard]] coro::Task<Error> failure(coro::CancelSource* cancel) override {
     for (;;) {
       if (failed_) co_return *failed_;
-      if (auto item = handoff_->up.take(handoff_)) {
-        take_end(std::move(*item));
-        continue;
+      // Bytes of another protocol that came before the answer: kept, and nothing behind them taken.
+      if (early_.empty()) {
+        if (auto item = handoff_->up.take(handoff_)) {
+          if (auto* bytes = std::get_if<io::Buffer>(&*item)) early_ = std::move(*bytes);
+          take_end(std::move(*item));
+          continue;
+        }
       }
       const Status woken = co_await handoff_->up.arrived.wait(cancel);
       if (!woken) co_return woken.error();
@@ -60,10 +70,11 @@ class ServingSide final : public http::ServerStream {
     return {};
   }
   [[nodiscard]] Status respond(const http::ResponseHead& head, http::End end) override {
-    if (failed_) return std::unexpected(*failed_);
+    // A request that was malformed behind its head still gets its answer.
+    if (failed_ && failed_->detail < 400) return std::unexpected(*failed_);
     finished_ = end == http::End::yes;
     // Bytes of another protocol follow from the client, too.
-    if (head.status == 101) ended_ = false;
+    if (switches(*handoff_, head)) ended_ = false;
     handoff_->down.put(Answer{head, end}, 0, handoff_);
     return {};
   }
@@ -107,6 +118,7 @@ class ServingSide final : public http::ServerStream {
 
   const std::shared_ptr<Handoff> handoff_;
   HeaderFields trailers_;
+  io::Buffer early_;
   std::optional<Error> failed_;
   bool ended_;
   bool finished_ = false;
@@ -143,14 +155,14 @@ coro::Task<void> pump_up(std::shared_ptr<Handoff> handoff, http::ServerStream& s
 
 enum class Told : std::uint8_t { more, switched, done };
 
-Told tell(http::ServerStream& stream, ToClient item) {
+Told tell(const Handoff& handoff, http::ServerStream& stream, ToClient item) {
   if (auto* interim = std::get_if<Interim>(&item)) {
     std::ignore = stream.inform(interim->head);
     return Told::more;
   }
   if (auto* answer = std::get_if<Answer>(&item)) {
     if (!stream.respond(answer->head, answer->end)) return Told::done;
-    if (answer->head.status == 101) return Told::switched;
+    if (switches(handoff, answer->head)) return Told::switched;
     return answer->end == http::End::yes ? Told::done : Told::more;
   }
   if (auto* bytes = std::get_if<io::Buffer>(&item))
@@ -168,10 +180,12 @@ Told tell(http::ServerStream& stream, ToClient item) {
 coro::Task<void> relay(std::shared_ptr<Handoff> handoff, http::ServerStream& stream,
                        coro::CancelSource* cancel) {
   coro::Scope scope;
+  coro::Scope body;
   {
     const coro::CancelLink link(*cancel, scope);
     coro::CancelSource* ours = &scope.cancel_source();
-    scope.spawn(pump_up(handoff, stream, false, ours));
+    const coro::CancelLink inner(*ours, body);
+    body.spawn(pump_up(handoff, stream, false, &body.cancel_source()));
     bool answered = false;
     for (;;) {
       if (answered) {
@@ -189,12 +203,18 @@ coro::Task<void> relay(std::shared_ptr<Handoff> handoff, http::ServerStream& str
         break;
       }
       answered = answered || std::holds_alternative<Answer>(*item);
-      const Told told = tell(stream, std::move(*item));
+      const Told told = tell(*handoff, stream, std::move(*item));
       if (told == Told::done) break;
-      if (told == Told::switched) scope.spawn(pump_up(handoff, stream, true, ours));
+      // Where there was no body its pump only watches for a failure, and one may look at a time.
+      if (told == Told::switched && handoff->bodyless) {
+        body.cancel();
+        co_await body.join();
+        scope.spawn(pump_up(handoff, stream, true, ours));
+      }
     }
     handoff->down.abandon(handoff);
     scope.cancel();
+    co_await body.join();
     co_await scope.join();
   }
 }

@@ -124,10 +124,12 @@ struct Handoff {
   Handoff(io::Loop& client_loop, io::Loop& serving_loop, http::RequestHead request, bool no_body)
       : head(std::move(request)),
         bodyless(no_body),
+        connect(head.method == "CONNECT"),
         up(client_loop, serving_loop),
         down(serving_loop, client_loop) {}
   http::RequestHead head;
   const bool bodyless;
+  const bool connect;
   LoopPipe<FromClient> up;
   LoopPipe<ToClient> down;
 };

@@ -46,7 +46,13 @@ coro::Task<void> serve_request(Worker& worker, DownstreamPtr downstream,
   }
   auto handoff = std::make_shared<Handoff>(worker.loop, serving.loop, std::move(stream->request()),
                                            stream->ended());
+  // By these the stream frames its answer.
+  stream->request().method = handoff->head.method;
+  stream->request().upgrade = handoff->head.upgrade;
+  // It counts from now on, or the rest of a burst would follow it before it has arrived.
+  serving.exchanges.fetch_add(1, std::memory_order_relaxed);
   serving.loop.post([&serving, downstream, handoff] {
+    serving.exchanges.fetch_sub(1, std::memory_order_relaxed);
     serving.guests.spawn(
         serve_here(serving, downstream, serving_side(handoff), &serving.guests.cancel_source()));
   });

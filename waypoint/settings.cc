@@ -49,6 +49,7 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.duration("TERMINATION_DRAIN_DURATION_SECONDS", settings.drain_deadline);
   reader.duration("CONNECTION_TERMINATION_DEADLINE", settings.drain_deadline);
   reader.duration("AQUIFER_PROTOCOL_DETECTION_TIMEOUT", settings.detection_timeout);
+  reader.duration("AQUIFER_REQUEST_HEAD_TIMEOUT", settings.head_timeout);
   Duration ttl = settings.secret_ttl;
   reader.duration("SECRET_TTL", ttl);
   settings.secret_ttl =

@@ -35,6 +35,9 @@ struct Settings {
   /// How long a connection of unknown protocol may be silent before it counts as one whose server
   /// speaks first. AQUIFER_PROTOCOL_DETECTION_TIMEOUT.
   Duration detection_timeout = std::chrono::seconds(1);
+  /// From the first byte of a request's head to its last: a client that is slower holds a place for
+  /// nothing. AQUIFER_REQUEST_HEAD_TIMEOUT.
+  Duration head_timeout = std::chrono::seconds(30);
   std::chrono::seconds secret_ttl{86400};  ///< SECRET_TTL
   tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;
   bool ipv6 = true;  ///< IPV6_ENABLED

@@ -102,6 +102,11 @@ bool is_hop_by_hop(std::string_view name) noexcept {
       kHopByHop, [&](std::string_view known) { return equal_without_case(known, name); });
 }
 
+bool is_decided_by_head(std::string_view name) noexcept {
+  return is_hop_by_hop(name) || equal_without_case(name, "content-length") ||
+         equal_without_case(name, "host");
+}
+
 void remove_hop_by_hop(HeaderFields& fields) {
   std::vector<std::string> named;
   bool any = false;

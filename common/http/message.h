@@ -54,6 +54,9 @@ struct ResponseHead {
 
 /// Fields that speak of one hop only (RFC 9110 section 7.6.1), besides those that Connection names.
 [[nodiscard]] bool is_hop_by_hop(std::string_view name) noexcept;
+/// Fields by which a message is framed and routed: trailers must not have them (RFC 9110 section
+/// 6.5.1).
+[[nodiscard]] bool is_decided_by_head(std::string_view name) noexcept;
 /// Takes out what is hop-by-hop, and what Connection names. `te: trailers` stays (RFC 9113 section
 /// 8.2.2).
 void remove_hop_by_hop(HeaderFields& fields);

@@ -62,6 +62,7 @@ Result<std::unique_ptr<http::ClientStream>> ClientConnection::open(const http::R
   }
   ++requests_;
   busy_ = true;
+  may_switch_ = connect || !head.upgrade.empty();
   answer_begun_ = false;
   answer_ended_ = false;
   request_ended_ = framing == BodyWriter::Framing::none;

@@ -43,6 +43,7 @@ class ClientConnection {
   io::Buffer input_;
   std::uint64_t requests_ = 0;
   bool busy_ = false;
+  bool may_switch_ = false;    // the request asked for another protocol
   bool answer_begun_ = false;  // a byte of it has come
   bool answer_ended_ = true;
   bool request_ended_ = true;

@@ -34,14 +34,19 @@ coro::Task<Result<http::ResponseHead>> ClientStream::response(coro::CancelSource
     // The end of an interim response.
     if (step->event == Event::end) continue;
     AQUIFER_ASSERT(step->event == Event::head);
+    const bool bodyless = connection_.decoder_.bodyless();
     http::ResponseHead head = std::move(connection_.decoder_.head());
-    switched_ = head.status == 101;
+    switched_ = connection_.decoder_.switches();
+    if (switched_ && !connection_.may_switch_) {
+      connection_.broken_ = true;
+      co_return std::unexpected(Error(Errc::protocol, ErrorSource::upstream,
+                                      "reading a response: another protocol, which nobody asked for"));
+    }
     const bool interim = head.status < 200 && !switched_;
     head.fields.remove("content-length");
     http::remove_hop_by_hop(head.fields);
     if (!interim) {
       // What follows without waiting may be the end already: then nobody needs to ask for a body.
-      const bool bodyless = head.content_length == 0U || head.status == 204 || head.status == 304;
       if (bodyless && !switched_) {
         auto end = co_await connection_.step(cancel);
         if (!end) co_return std::unexpected(end.error());
@@ -84,9 +89,11 @@ Status ClientStream::write(io::Buffer bytes) {
 }
 
 Status ClientStream::finish(const HeaderFields& trailers) {
-  connection_.request_ended_ = true;
   if (switched_) return connection_.stream_->shutdown_write();
-  return writer_.finish(trailers);
+  // A body shorter than was promised leaves the connection in the middle of it.
+  TRY_VOID(writer_.finish(trailers));
+  connection_.request_ended_ = true;
+  return {};
 }
 
 void ClientStream::abort(http::Abort) noexcept {

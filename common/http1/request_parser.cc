@@ -113,6 +113,9 @@ int RequestParser::finish_field() {
   Fields& fields = phase_ == Phase::head ? head_.fields : trailers_;
   if (fields.size() == limits_.fields_max)
     return refuse(431, "reading a request: it has too many fields");
+  // RFC 9110 section 6.5.1: who merges trailers into the head would see another message.
+  if (phase_ != Phase::head && http::is_decided_by_head(field_name_))
+    return refuse(400, "reading a request: a trailer speaks of its framing or its addressee");
   fields.add(field_name_, value);
   field_name_.clear();
   field_value_.clear();

@@ -107,7 +107,8 @@ int ResponseDecoder::finish_field() {
   HeaderFields& fields = phase_ == Phase::head ? head_.fields : trailers_;
   if (fields.size() == limits_.fields_max)
     return refuse("reading a response: it has too many fields");
-  fields.add(field_name_, value);
+  if (phase_ == Phase::head || !http::is_decided_by_head(field_name_))
+    fields.add(field_name_, value);
   field_name_.clear();
   field_value_.clear();
   return HPE_OK;

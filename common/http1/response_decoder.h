@@ -49,6 +49,12 @@ class ResponseDecoder {
   [[nodiscard]] const HeaderFields& trailers() const noexcept { return trailers_; }
   /// The body ends with the connection.
   [[nodiscard]] bool until_close() const noexcept { return until_close_; }
+  /// The response whose head came has no body, not even an empty one in chunks.
+  [[nodiscard]] bool bodyless() const noexcept {
+    return head_request_ || head_.content_length == 0U || http::has_no_body(head_.status, "GET");
+  }
+  /// What follows its head is not HTTP/1.1: after 101, or a 2xx to CONNECT.
+  [[nodiscard]] bool switches() const noexcept { return switches_; }
   /// May another response follow on this connection?
   [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
   /// After 101, or a 2xx to CONNECT: what follows is not HTTP/1.1.

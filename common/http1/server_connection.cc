@@ -67,6 +67,7 @@ coro::Task<Result<Step>> ServerConnection::step(Deadline deadline, coro::CancelS
       const auto parsed = parser_.next(input_.view());
       if (!parsed) {
         broken_ = true;
+        keep_alive_ = false;
         co_return std::unexpected(parsed.error());
       }
       if (parsed->event == Event::body) co_return *parsed;  // taken by take_body()
@@ -83,10 +84,15 @@ coro::Task<Result<Step>> ServerConnection::step(Deadline deadline, coro::CancelS
     auto more = co_await io::read_before(loop_, stream_, kReadBytes, deadline, cancel);
     if (!more) {
       broken_ = true;
-      co_return std::unexpected(more.error().from(ErrorSource::downstream));
+      keep_alive_ = false;
+      Error error = more.error().from(ErrorSource::downstream);
+      // RFC 9110 section 15.5.9: something of a request had come.
+      if (error.code == Errc::timed_out && !parser_.between_messages()) error = error.with_detail(408);
+      co_return std::unexpected(error);
     }
     if (more->empty()) {
       broken_ = true;
+      keep_alive_ = false;
       co_return std::unexpected(
           Error(Errc::end_of_stream, ErrorSource::downstream, "reading a request"));
     }
@@ -143,6 +149,9 @@ Result<http::RequestHead> ServerConnection::take_head() {
   if (head.framing == BodyFraming::none) out.content_length = 0;
   if (head.upgrade && out.method != "CONNECT")
     out.upgrade = head.fields.find("upgrade").value_or("");
+  // Nobody asks for another protocol with a body; such an offer may be passed over (RFC 9110
+  // section 7.8).
+  if (head.framing != BodyFraming::none) out.upgrade.clear();
   // An offer that RFC 9113 took back; the answer comes in HTTP/1.1.
   if (equal_without_case(out.upgrade, "h2c")) out.upgrade.clear();
   keep_alive_ = head.keep_alive && !head.upgrade;

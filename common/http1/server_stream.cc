@@ -135,8 +135,9 @@ Status ServerStream::write(io::Buffer bytes) {
 
 Status ServerStream::finish(const HeaderFields& trailers) {
   if (aborted_) return std::unexpected(kAborted);
-  connection_.answer_ended_ = true;
+  // A body shorter than was promised is not an answer: the next one would be read as its rest.
   TRY_VOID(writer_.finish(trailers));
+  connection_.answer_ended_ = true;
   if (switched_) return connection_.stream_.shutdown_write();
   return {};
 }
