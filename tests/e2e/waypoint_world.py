@@ -55,6 +55,7 @@ class World:
     app: Pod
     env: Mapping[str, str]
     vips: dict[str, str] = field(default_factory=dict)
+    rss_at_rest: int = 0
 
     def url(self, path: str = "/", *, service: str = "app", port: int = HTTP) -> str:
         return f"http://{self.vips[service]}:{port}{path}"
@@ -147,9 +148,9 @@ class H2Client:
                 client_side=True, validate_outbound_headers=False, normalize_outbound_headers=False
             )
         )
+        self.h2.initiate_connection()
         if settings:
             self.h2.update_settings(dict(settings))
-        self.h2.initiate_connection()
         self.events: list[h2.events.Event] = []
         self.stalled: set[int] = set()
         self.flush()
