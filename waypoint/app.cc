@@ -69,6 +69,9 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
       manifests::MeshWatch::open(loop, settings_.mesh_path, load_options_of(settings_), registry_);
   if (!mesh) return std::unexpected(mesh.error());
   mesh_ = std::move(*mesh);
+  registry_.set_retention({.exists = [this](std::uint64_t owner) {
+    return workload_names_.contains(*mesh_->snapshot(), owner);
+  }});
 
   ca::EmbeddedCaOptions ca_options;
   ca_options.directory = settings_.ca_dir;

@@ -9,6 +9,7 @@
 #include "config/ca/cert_manager.h"
 #include "config/ca/embedded_ca.h"
 #include "config/manifests/mesh_watch.h"
+#include "config/manifests/workload_names.h"
 #include "waypoint/admin_pages.h"
 #include "waypoint/request_metrics.h"
 #include "waypoint/settings.h"
@@ -48,6 +49,7 @@ class App {
   SelfPtr self_;
   std::unique_ptr<admin::Signals> signals_;
   std::unique_ptr<manifests::MeshWatch> mesh_;
+  manifests::WorkloadNames workload_names_;
   std::unique_ptr<ca::EmbeddedCa> ca_;
   std::unique_ptr<ca::CertManager> certs_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;

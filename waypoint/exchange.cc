@@ -66,7 +66,10 @@ coro::Task<void> Exchange::run(coro::CancelSource* cancel) {
   scope_.cancel();
   co_await scope_.join();
   if (client_gone_) record_.flags.set(Flag::downstream_termination);
-  worker_.node.metrics.finish(worker_, record_);
+  record_.request_messages = request_messages_.count();
+  record_.response_messages = response_messages_.count();
+  record_.head = std::move(request_);
+  worker_.node.metrics.finish(worker_, std::move(record_));
 }
 
 // Before anything is decided: one spelling of the path, and what the log will want of the request
@@ -75,12 +78,6 @@ std::optional<LocalReply> Exchange::read_request() {
   record_.started_at = std::chrono::system_clock::now();
   record_.started = worker_.loop.now();
   record_.downstream = downstream_;
-  record_.method = request_.method;
-  record_.path = request_.path;
-  record_.authority = request_.authority;
-  record_.version = request_.version;
-  record_.user_agent = request_.fields.find("user-agent").value_or("");
-  record_.forwarded_for = request_.fields.find("x-forwarded-for").value_or("");
   grpc_ = http::is_grpc(request_.fields);
   record_.grpc = grpc_;
   if (request_.method != "CONNECT" && !l7::is_normal_path(request_.path)) {
@@ -94,7 +91,6 @@ std::optional<LocalReply> Exchange::read_request() {
   if (!request_.fields.contains("x-request-id")) {
     request_.fields.add("x-request-id", make_request_id(worker_.random));
   }
-  record_.request_id = *request_.fields.find("x-request-id");
   if (request_.scheme.empty()) request_.scheme = "http";
   if (!request_.fields.contains("x-forwarded-proto"))
     request_.fields.add("x-forwarded-proto", request_.scheme);
@@ -121,12 +117,14 @@ std::optional<LocalReply> Exchange::check_policies() {
                           .audited_by = {},
                           .dry_run = {}};
   auto refused = secure(context, request_);
+  record_.dry_run = std::move(context.dry_run);
+  record_.audited_by = std::move(context.audited_by);
   if (!refused) return std::nullopt;
   LocalReply reply =
       refusal(refused->status, refused->flags == "UAEX" ? Flag::unauthorized : Flag::none,
               std::move(refused->details), std::move(refused->body));
   reply.fields = std::move(refused->fields);
-  record_.policy = std::move(refused->reason);
+  record_.refusal = std::move(refused->reason);
   return reply;
 }
 
@@ -179,7 +177,7 @@ std::optional<LocalReply> Exchange::take_action() {
     return refusal(500, Flag::no_cluster, "backend_not_found");
   cluster_ = worker_.clusters.find(snapshot_, choice_->cluster, worker_.loop.now());
   if (cluster_ == nullptr) return refusal(503, Flag::no_cluster, "cluster_not_found");
-  record_.cluster = l7::display_name(cluster_->config());
+  record_.cluster = cluster_->config_pointer();
 
   change_headers(route_->request_headers, request_.fields);
   change_headers(choice_->request_headers, request_.fields);
@@ -246,6 +244,7 @@ coro::Task<void> Exchange::answer_locally(LocalReply reply) {
   http::ResponseHead head = head_of(reply, grpc_);
   for (const HeaderField field : answer_fields_) head.fields.add(field.name, field.value);
   record_.status = head.status;
+  if (grpc_) note_grpc_status(head.fields);
   const bool bodyless = grpc_ || reply.body.empty() || request_.method == "HEAD";
   const Status sent = client_.respond(head, bodyless ? http::End::yes : http::End::no);
   responded_ = sent.has_value();
@@ -312,6 +311,7 @@ coro::Task<Status> Exchange::pass_body(http::ClientStream& server, coro::CancelS
       co_return finished;
     }
     record_.bytes_sent += bytes->size();
+    if (grpc_) response_messages_.see(bytes->view());
     CO_TRY_VOID(client_.write(std::move(*bytes)));
   }
 }

@@ -9,6 +9,7 @@
 #include "common/http/stream.h"
 #include "config/model/l7/chain.h"
 #include "waypoint/downstream.h"
+#include "waypoint/grpc_messages.h"
 #include "waypoint/live_requests.h"
 #include "waypoint/local_reply.h"
 #include "waypoint/replay.h"
@@ -113,6 +114,8 @@ class Exchange {
   std::unique_ptr<Attending> uploading_;
   std::unique_ptr<Attending> watching_;
   std::optional<Error> client_gone_;
+  GrpcMessages request_messages_;
+  GrpcMessages response_messages_;
   bool grpc_ = false;
   bool responded_ = false;
   bool mirrored_ = false;

@@ -231,6 +231,7 @@ coro::Task<void> Exchange::upload(coro::CancelSource* cancel) {
     }
     if (bytes->empty()) break;
     record_.bytes_received += bytes->size();
+    if (grpc_) request_messages_.see(bytes->view());
     if (!switched) replay_.add(bytes->view());
     if (!server.write(std::move(*bytes))) co_return;
   }

@@ -2,6 +2,7 @@
 
 #include "waypoint/exchange.h"
 #include "waypoint/handoff.h"
+#include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
 
 #include <utility>
@@ -44,6 +45,7 @@ coro::Task<void> serve_request(Worker& worker, DownstreamPtr downstream,
     co_await serve_here(worker, std::move(downstream), std::move(stream), cancel);
     co_return;
   }
+  worker.node.metrics.moved();
   auto handoff = std::make_shared<Handoff>(worker.loop, serving.loop, std::move(stream->request()),
                                            stream->ended());
   // By these the stream frames its answer.

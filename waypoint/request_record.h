@@ -1,9 +1,11 @@
-// What is known of one request for the access log, the metrics and pages: filled while it is
-// served, told once at its end. Owned by its exchange.
+// What is known of one request, or of one connection that is passed through, for the access log,
+// the metrics and pages: filled while it is served, told once at its end. Owned by its exchange;
+// told, it is moved to the log's thread whole.
 #pragma once
 
 #include "common/base/time.h"
 #include "common/http/message.h"
+#include "config/model/l7/cluster.h"
 #include "config/model/l7/route.h"
 #include "config/model/workload.h"
 #include "waypoint/downstream.h"
@@ -16,20 +18,19 @@
 
 namespace aquifer::waypoint {
 
+enum class RecordOf : std::uint8_t { request, connection };
+
 struct RequestRecord {
+  RecordOf what = RecordOf::request;
   std::chrono::system_clock::time_point started_at;
   MonoTime started{};
   DownstreamPtr downstream;
 
-  // Of the request as it came.
-  std::string method;
-  std::string path;
-  std::string original_path;  ///< empty when it was not rewritten
-  std::string authority;
-  std::string user_agent;
-  std::string forwarded_for;
-  std::string request_id;
-  http::Version version = http::Version::http_1_1;
+  /// The head as it went on, or would have. Taken over from the client's stream when all is over:
+  /// a request costs no copy of what the log wants of it.
+  http::RequestHead head;
+  std::string original_path;  ///< before a route rewrote it; empty when none did
+  std::string server_name;    ///< of a connection's own TLS
   bool grpc = false;
   std::uint64_t bytes_received = 0;  ///< of bodies
   std::uint64_t bytes_sent = 0;
@@ -40,16 +41,20 @@ struct RequestRecord {
   int status = 0;  ///< 0: nobody was told anything
   std::optional<int> grpc_status;
   Flags flags;
-  std::string details;           ///< RESPONSE_CODE_DETAILS
-  std::string upstream_failure;  ///< UPSTREAM_TRANSPORT_FAILURE_REASON
+  std::string details;             ///< RESPONSE_CODE_DETAILS
+  std::string connection_details;  ///< CONNECTION_TERMINATION_DETAILS
+  std::string upstream_failure;    ///< UPSTREAM_TRANSPORT_FAILURE_REASON
   l7::RoutePtr route;
-  std::string cluster;          ///< as display_name() has it
+  l7::ClusterPtr cluster;
   SocketAddress upstream_host;  ///< port 0: none
   model::WorkloadPtr upstream;  ///< the endpoint's record
   std::uint32_t tries = 0;
   std::optional<Duration> upstream_service_time;  ///< from the head sent to the head of the answer
-  /// What a filter decided: the policy that refused.
-  std::string policy;
+
+  // What policies said, for people.
+  std::string refusal;     ///< why it was refused: the policy, and what would have had to differ
+  std::string dry_run;     ///< what policies on trial would have done
+  std::string audited_by;  ///< NAMESPACE/NAME of an AUDIT policy that matched
 };
 
 }  // namespace aquifer::waypoint

@@ -6,7 +6,6 @@
 #include "waypoint/error_words.h"
 #include "waypoint/exchange.h"
 #include "waypoint/filters/security.h"
-#include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
 
 #include <utility>
@@ -26,14 +25,16 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
   record.started_at = std::chrono::system_clock::now();
   record.started = worker_.loop.now();
   record.downstream = downstream_;
+  record.what = RecordOf::connection;
 
   const auto hello = tls::look_for_server_name(first.view());
+  record.server_name = hello.name;
   if (const auto refused = refuse_by_policy(*snapshot, hello.name)) {
     record.flags.set(Flag::unauthorized);
-    record.details = "rbac_access_denied";
-    record.policy = *refused;
+    record.connection_details = "rbac_access_denied";
+    record.refusal = *refused;
     client_.abort();
-    worker_.node.metrics.finish_tcp(worker_, record);
+    finish(record);
     co_return;
   }
   const l7::TcpRoute* route = l7::tcp_route(
@@ -51,35 +52,39 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
   if (cluster == nullptr) {
     record.flags.set(route == nullptr ? Flag::no_route : Flag::no_cluster);
     client_.abort();
-    worker_.node.metrics.finish_tcp(worker_, record);
+    finish(record);
     co_return;
   }
-  record.cluster = l7::display_name(cluster->config());
-  record.authority = hello.name;
+  record.cluster = cluster->config_pointer();
   Lease lease;
   auto server = co_await connect(*cluster, lease, record, cancel);
   if (server == nullptr) {
     client_.abort();
-    worker_.node.metrics.finish_tcp(worker_, record);
+    finish(record);
     co_return;
   }
+  counters_ = worker_.node.metrics.opened(record);
   if (!first.empty()) {
-    received_ += first.size();
+    from_client(first.size());
     const auto room = co_await server->writable(cancel);
     if (!room || !server->write(std::move(first))) {
       client_.abort();
       server->abort();
       record.flags.set(Flag::upstream_connection_termination);
-      worker_.node.metrics.finish_tcp(worker_, record);
+      finish(record);
       co_return;
     }
   }
   io::Copy copy(client_, *server, *this);
   std::ignore = co_await copy.run(*cancel);
   lease.done(worker_.loop.now(), Outcome::answered, 200);
+  finish(record);
+}
+
+void TcpConnection::finish(RequestRecord& record) {
   record.bytes_received = received_;
   record.bytes_sent = sent_;
-  worker_.node.metrics.finish_tcp(worker_, record);
+  worker_.node.metrics.finish_tcp(worker_, counters_, std::move(record));
 }
 
 std::optional<std::string> TcpConnection::refuse_by_policy(const model::Snapshot& snapshot,

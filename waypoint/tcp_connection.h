@@ -7,6 +7,7 @@
 #include "common/io/copy_counter.h"
 #include "config/model/l7/chain.h"
 #include "waypoint/downstream.h"
+#include "waypoint/request_metrics.h"
 #include "waypoint/request_record.h"
 #include "waypoint/upstream/cluster.h"
 
@@ -36,12 +37,20 @@ class TcpConnection final : io::CopyCounter {
   [[nodiscard]] coro::Task<std::unique_ptr<io::ByteStream>> connect(Cluster& cluster, Lease& lease,
                                                                     RequestRecord& record,
                                                                     coro::CancelSource* cancel);
-  void from_client(std::uint64_t bytes) noexcept override { received_ += bytes; }
-  void to_client(std::uint64_t bytes) noexcept override { sent_ += bytes; }
+  void from_client(std::uint64_t bytes) noexcept override {
+    received_ += bytes;
+    counters_.from_client(bytes);
+  }
+  void to_client(std::uint64_t bytes) noexcept override {
+    sent_ += bytes;
+    counters_.to_client(bytes);
+  }
+  void finish(RequestRecord& record);
 
   Worker& worker_;
   const DownstreamPtr downstream_;
   io::ByteStream& client_;
+  ConnectionCounters counters_;
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
 };

@@ -12,6 +12,7 @@
 #include "waypoint/filters/mirror.h"
 #include "waypoint/filters/token_keys.h"
 #include "waypoint/live_requests.h"
+#include "waypoint/series_cache.h"
 #include "waypoint/settings.h"
 #include "waypoint/upstream/cluster.h"
 #include "waypoint/upstream/connector.h"
@@ -70,6 +71,7 @@ struct Worker {
   TokenKeys token_keys;
   Mirrors mirrors;
   LiveRequests live;
+  SeriesCache series;
   /// Connections that want to hear of its end.
   Drains drains;
   /// Requests whose clients live on other loops.

@@ -104,6 +104,7 @@ coro::Task<void> WorkerThread::sweep(Loopside& side) {
         co_await io::sleep_until(loop, loop.after(kInterval), &side.scope.cancel_source());
     if (!slept) co_return;
     side.worker.clusters.sweep(*side.worker.snapshot);
+    side.worker.series.sweep();
   }
 }
 

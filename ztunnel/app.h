@@ -10,6 +10,7 @@
 #include "config/ca/cert_manager.h"
 #include "config/ca/embedded_ca.h"
 #include "config/manifests/mesh_watch.h"
+#include "config/manifests/workload_names.h"
 #include "ztunnel/admin_pages.h"
 #include "ztunnel/dns/servers_watch.h"
 #include "ztunnel/pod_supervisor.h"
@@ -17,7 +18,6 @@
 #include "ztunnel/same_node/node_wide.h"
 #include "ztunnel/settings.h"
 #include "ztunnel/worker_thread.h"
-#include "ztunnel/workload_names.h"
 
 #include <memory>
 #include <string>
@@ -54,7 +54,7 @@ class App {
   dns::ServersWatch dns_servers_;
   SameNode same_node_;
   Node node_;
-  WorkloadNames workload_names_;
+  manifests::WorkloadNames workload_names_;
   io::Loop* loop_ = nullptr;
   std::unique_ptr<admin::Signals> signals_;
   std::unique_ptr<manifests::MeshWatch> mesh_;

@@ -66,6 +66,11 @@ bool write_fully(int fd, std::string_view bytes, const std::atomic<bool>* give_u
 void Record::render(std::string& out, Format format) const {
   Fields fields(format);
   add_fields(fields);
+  // No columns: the message is the whole line (log_line.h).
+  if (target_.empty()) {
+    out.append(message()).push_back('\n');
+    return;
+  }
   append_line(out, format, time_, level_, target_, message(), fields.rendered());
 }
 

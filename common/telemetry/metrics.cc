@@ -168,6 +168,9 @@ bool Scrape::next(std::string& out, std::size_t bytes) {
       }
     }
   }
+  for (; more_at_ < more_.size(); ++more_at_) {
+    if (more_[more_at_](out, bytes)) return true;
+  }
   out.append(std::exchange(tail_, {}));
   return false;
 }
@@ -226,6 +229,11 @@ void Registry::add_renderer(std::function<void(std::string& out, MonoTime now)> 
   renderers_.push_back(std::move(render_more));
 }
 
+void Registry::add_part(std::function<ScrapePart(MonoTime)> begin) {
+  std::lock_guard lock(mutex_);
+  more_parts_.push_back(std::move(begin));
+}
+
 void Registry::set_retention(Retention retention) {
   std::lock_guard lock(mutex_);
   retention_ = std::move(retention);
@@ -239,6 +247,7 @@ Scrape Registry::scrape(MonoTime now) {
   Scrape scrape;
   for (const auto& group : groups_)
     scrape.parts_.push_back({group.get(), group->collect(now, retention_)});
+  for (const auto& begin : more_parts_) scrape.more_.push_back(begin(now));
   for (const auto& render_more : renderers_) render_more(scrape.tail_, now);
   scrape.tail_.append("# EOF\n");
   return scrape;

@@ -184,6 +184,9 @@ class MetricGroup {
   std::unordered_map<std::string_view, Entry> series_;  // keys are views of Series::labels
 };
 
+/// Text that is made while it is sent: appends about `bytes` more; false when that was the end.
+using ScrapePart = std::function<bool(std::string& out, std::size_t bytes)>;
+
 /// A scrape under way: the text in pieces, so that nobody is long at it and it is never whole in
 /// memory. What is counted meanwhile may or may not be in it.
 class Scrape {
@@ -198,6 +201,8 @@ class Scrape {
     std::vector<SeriesPtr> shown;
   };
   std::vector<Part> parts_;
+  std::vector<ScrapePart> more_;
+  std::size_t more_at_ = 0;
   std::string tail_;
   std::size_t part_ = 0;
   std::size_t metric_ = 0;
@@ -229,6 +234,9 @@ class Registry {
   /// ends.
   void add_renderer(std::function<void(std::string& out, MonoTime now)> render);
 
+  /// The same in pieces: `begin` is asked for one text at each scrape, on the scraping thread.
+  void add_part(std::function<ScrapePart(MonoTime now)> begin);
+
   void set_retention(Retention retention);
 
   /// The whole in OpenMetrics text, as the peer prints it.
@@ -248,6 +256,7 @@ class Registry {
   std::unordered_map<std::string, MetricGroup*> by_name_;
   std::vector<Observed> observed_;
   std::vector<std::function<void(std::string&, MonoTime)>> renderers_;
+  std::vector<std::function<ScrapePart(MonoTime)>> more_parts_;
   Retention retention_;
 };
 

@@ -1,9 +1,9 @@
-#include "ztunnel/workload_names.h"
+#include "config/manifests/workload_names.h"
 
 #include "common/telemetry/traffic_metrics.h"
 #include "config/model/labels.h"
 
-namespace aquifer::ztunnel {
+namespace aquifer::manifests {
 
 bool WorkloadNames::contains(const model::Snapshot& snapshot, std::uint64_t owner) {
   if (of_version_ != snapshot.version()) {
@@ -17,4 +17,4 @@ bool WorkloadNames::contains(const model::Snapshot& snapshot, std::uint64_t owne
   return names_.contains(owner);
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::manifests

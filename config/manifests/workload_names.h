@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <unordered_set>
 
-namespace aquifer::ztunnel {
+namespace aquifer::manifests {
 
 /// Remembers the names of one snapshot, made anew only when it is asked after a change: 5 ms for
 /// 100,000 workloads, and only when some series has rested for its time to live.
@@ -21,4 +21,4 @@ class WorkloadNames {
   std::unordered_set<std::uint64_t> names_;
 };
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::manifests
