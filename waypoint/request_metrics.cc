@@ -91,7 +91,8 @@ void RequestMetrics::finish_tcp(Worker& worker, ConnectionCounters& counters,
   const Duration took = worker.loop.now() - record.started;
   const bool was_open = counters.series_ != nullptr;
   if (!was_open || record.flags.bits() != 0) {
-    counters = ConnectionCounters(connections_.series(connection_labels(record), owners_of(record)));
+    counters =
+        ConnectionCounters(connections_.series(connection_labels(record), owners_of(record)));
     if (!was_open) counters.add(ConnectionCounters::kOpened, 1);
     counters.add(ConnectionCounters::kFailed, 1);
   }

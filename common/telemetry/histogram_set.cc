@@ -16,8 +16,8 @@ HistogramCells::HistogramCells(std::size_t histograms, std::size_t bounds)
       cells_(std::make_unique<std::atomic<std::uint64_t>[]>(histograms * stride_)) {}
 
 std::vector<double> HistogramSet::envoy_bounds() {
-  return {0.5,  1,    5,    10,    25,    50,    100,    250,    500,
-          1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
+  return {0.5,  1,    5,     10,    25,    50,     100,    250,     500,    1000,
+          2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
 }
 
 HistogramSet::HistogramSet(std::vector<HistogramInfo> histograms, std::vector<double> bounds)

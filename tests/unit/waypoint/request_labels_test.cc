@@ -8,19 +8,18 @@ using namespace aquifer;
 using namespace aquifer::waypoint;
 
 TEST_CASE("a request has Istio's label set, as a waypoint reports it") {
-  CHECK(
-      request_labels(a_record()) ==
-      R"({reporter="waypoint",source_workload="browser",source_canonical_service="browser",)"
-      R"(source_canonical_revision="v1",source_workload_namespace="front",)"
-      R"(source_principal="spiffe://cluster.local/ns/front/sa/browser",source_app="browser",)"
-      R"(source_version="v1",source_cluster="Kubernetes",destination_workload="web",)"
-      R"(destination_workload_namespace="shop",)"
-      R"(destination_principal="spiffe://cluster.local/ns/shop/sa/web",destination_app="web",)"
-      R"(destination_version="v1",destination_service="web.shop.svc.cluster.local",)"
-      R"(destination_canonical_service="web",destination_canonical_revision="v1",)"
-      R"(destination_service_name="web",destination_service_namespace="shop",)"
-      R"(destination_cluster="Kubernetes",request_protocol="http",response_code="200",)"
-      R"(response_flags="-",connection_security_policy="mutual_tls"})");
+  CHECK(request_labels(a_record()) ==
+        R"({reporter="waypoint",source_workload="browser",source_canonical_service="browser",)"
+        R"(source_canonical_revision="v1",source_workload_namespace="front",)"
+        R"(source_principal="spiffe://cluster.local/ns/front/sa/browser",source_app="browser",)"
+        R"(source_version="v1",source_cluster="Kubernetes",destination_workload="web",)"
+        R"(destination_workload_namespace="shop",)"
+        R"(destination_principal="spiffe://cluster.local/ns/shop/sa/web",destination_app="web",)"
+        R"(destination_version="v1",destination_service="web.shop.svc.cluster.local",)"
+        R"(destination_canonical_service="web",destination_canonical_revision="v1",)"
+        R"(destination_service_name="web",destination_service_namespace="shop",)"
+        R"(destination_cluster="Kubernetes",request_protocol="http",response_code="200",)"
+        R"(response_flags="-",connection_security_policy="mutual_tls"})");
 }
 
 TEST_CASE("a gRPC request has its own status besides that of HTTP") {

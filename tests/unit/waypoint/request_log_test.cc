@@ -27,10 +27,11 @@ nlohmann::json json_of(const RequestRecord& record) {
 }  // namespace
 
 TEST_CASE("a request's line is Envoy's, as Istio configures it") {
-  CHECK(text_of(a_record()) ==
-        R"([2026-11-26T09:00:00.007Z] "GET /cart?id=7 HTTP/1.1" 200 - via_upstream - "-" 0 135 5 4 )"
-        R"("-" "curl/8.0" "84961386-6d84-429d-98bd-c5aee93b5c88" "web.shop" "10.1.1.9:8080" )"
-        R"(inbound-vip|80|http|web.shop.svc.cluster.local - 10.96.0.7:80 10.1.0.2:40000 - shop/web.0)");
+  CHECK(
+      text_of(a_record()) ==
+      R"([2026-11-26T09:00:00.007Z] "GET /cart?id=7 HTTP/1.1" 200 - via_upstream - "-" 0 135 5 4 )"
+      R"("-" "curl/8.0" "84961386-6d84-429d-98bd-c5aee93b5c88" "web.shop" "10.1.1.9:8080" )"
+      R"(inbound-vip|80|http|web.shop.svc.cluster.local - 10.96.0.7:80 10.1.0.2:40000 - shop/web.0)");
 }
 
 TEST_CASE("what is not known is a dash in text and null in JSON") {
@@ -42,10 +43,11 @@ TEST_CASE("what is not known is a dash in text and null in JSON") {
   record.status = 404;
   record.details = "route_not_found";
   record.flags.set(Flag::no_route);
-  CHECK(text_of(record) ==
-        R"([2026-11-26T09:00:00.007Z] "GET /cart?id=7 HTTP/1.1" 404 NR route_not_found - "-" 0 135 5 - )"
-        R"("-" "curl/8.0" "84961386-6d84-429d-98bd-c5aee93b5c88" "web.shop" "-" )"
-        R"(- - 10.96.0.7:80 10.1.0.2:40000 - -)");
+  CHECK(
+      text_of(record) ==
+      R"([2026-11-26T09:00:00.007Z] "GET /cart?id=7 HTTP/1.1" 404 NR route_not_found - "-" 0 135 5 - )"
+      R"("-" "curl/8.0" "84961386-6d84-429d-98bd-c5aee93b5c88" "web.shop" "-" )"
+      R"(- - 10.96.0.7:80 10.1.0.2:40000 - -)");
   const auto json = json_of(record);
   for (const char* name : {"upstream_host", "upstream_cluster", "route_name",
                            "upstream_service_time", "x_forwarded_for", "requested_server_name"}) {
@@ -63,9 +65,10 @@ TEST_CASE("a connection that was passed through has Envoy's dashes for a request
   record.route = nullptr;
   record.upstream_service_time.reset();
   record.server_name = "db.shop";
-  CHECK(text_of(record) ==
-        R"([2026-11-26T09:00:00.007Z] "- - -" 0 - - - "-" 0 135 5 - "-" "-" "-" "-" "10.1.1.9:8080" )"
-        R"(inbound-vip|80|http|web.shop.svc.cluster.local - 10.96.0.7:80 10.1.0.2:40000 db.shop -)");
+  CHECK(
+      text_of(record) ==
+      R"([2026-11-26T09:00:00.007Z] "- - -" 0 - - - "-" 0 135 5 - "-" "-" "-" "-" "10.1.1.9:8080" )"
+      R"(inbound-vip|80|http|web.shop.svc.cluster.local - 10.96.0.7:80 10.1.0.2:40000 db.shop -)");
 }
 
 TEST_CASE("the path of a rewritten request is the client's") {
