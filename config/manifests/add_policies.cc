@@ -26,24 +26,6 @@ AuthorizationScope scope_of(const AuthorizationPolicyObject& object,
   return object.meta.ns == root_namespace ? AuthorizationScope::global : AuthorizationScope::ns;
 }
 
-// One line, however many there are.
-void warn_of_waypoint_policies(Assembly& assembly) {
-  const AuthorizationPolicyObject* first = nullptr;
-  std::size_t count = 0;
-  assembly.for_each(&FileObjects::authorization_policies,
-                    [&](const AuthorizationPolicyObject& object) {
-                      if (!object.for_waypoint) return;
-                      if (first == nullptr) first = &object;
-                      ++count;
-                    });
-  if (first == nullptr) return;
-  assembly.report_at(
-      Severity::warning, first->meta.origin, object_name("AuthorizationPolicy", first->meta),
-      "spec.targetRefs",
-      fmt::format("the policy is for a waypoint, not for ztunnel, which does not enforce it{}",
-                  count > 1 ? fmt::format(" (and {} more)", count - 1) : ""));
-}
-
 void add_authorization(Assembly& assembly, Policies& policies) {
   PolicyBindings& bindings = assembly.policy_bindings;
   assembly.for_each(&FileObjects::authorization_policies,
@@ -141,7 +123,6 @@ std::vector<std::string> PolicyBindings::of(std::string_view ns, const StringMap
 
 void add_policies(Assembly& assembly) {
   assembly.policy_bindings.root_namespace = assembly.state.mesh_config.root_namespace;
-  warn_of_waypoint_policies(assembly);
   Policies policies;
   add_authorization(assembly, policies);
   add_peer_authentications(assembly, policies);

@@ -135,6 +135,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   refuse_duplicates(assembly, &FileObjects::waypoints, "Gateway");
   refuse_duplicates(assembly, &FileObjects::authorization_policies, "AuthorizationPolicy");
   refuse_duplicates(assembly, &FileObjects::peer_authentications, "PeerAuthentication");
+  refuse_duplicates(assembly, &FileObjects::request_authentications, "RequestAuthentication");
   refuse_duplicates(assembly, &FileObjects::network_policies, "NetworkPolicy");
   refuse_duplicates(assembly, &FileObjects::egress_policies, "EgressPolicy");
   refuse_duplicates(assembly, &FileObjects::service_entries, "ServiceEntry");
@@ -162,6 +163,7 @@ model::FullState assemble(std::span<const FileObjects* const> files, const LoadO
   add_service_entries(assembly, index);
   settle_services(assembly);
   add_routing(assembly);
+  add_security(assembly);
   add_network_policies(assembly);
   add_egress_policies(assembly);
   if (findings != nullptr && !report.has_errors()) *findings = lint(assembly);

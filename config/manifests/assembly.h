@@ -76,5 +76,7 @@ void add_service_entries(Assembly& assembly, const SelectedWorkloads& index);
 void settle_services(Assembly& assembly);
 /// After settle_services().
 void add_routing(Assembly& assembly);
+/// After that: security/add_security.cc.
+void add_security(Assembly& assembly);
 
 }  // namespace aquifer::manifests

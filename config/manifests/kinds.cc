@@ -34,7 +34,7 @@ constexpr std::array kRows{
     Row{"gateway.networking.x-k8s.io", "XBackendTrafficPolicy", KindState::not_yet},
     Row{"security.istio.io", "AuthorizationPolicy", KindState::read},
     Row{"security.istio.io", "PeerAuthentication", KindState::read},
-    Row{"security.istio.io", "RequestAuthentication", KindState::not_enforced},
+    Row{"security.istio.io", "RequestAuthentication", KindState::read},
     Row{"networking.k8s.io", "NetworkPolicy", KindState::read},
     Row{"aquifer.dev", "EgressPolicy", KindState::read},
 };

@@ -8,10 +8,12 @@
 #include "config/manifests/network_objects.h"
 #include "config/manifests/object_meta.h"
 #include "config/manifests/route_objects.h"
+#include "config/manifests/security/security_objects.h"
 #include "config/manifests/service_entry_objects.h"
 #include "config/manifests/traffic_objects.h"
 #include "config/model/authorization_policy.h"
 #include "config/model/egress_policy.h"
+#include "config/model/l7/request_policy.h"
 #include "config/model/mesh_config.h"
 
 #include <cstdint>
@@ -122,8 +124,10 @@ struct AuthorizationPolicyObject {
   Metadata meta;
   /// Labels that a workload must have; without any, all of the namespace are meant.
   StringMap selector;
-  /// It has targetRefs: a waypoint's business.
+  /// It has targetRefs: a waypoint's business, and `requests` is what it says.
   bool for_waypoint = false;
+  std::vector<TargetRefObject> targets;
+  l7::RequestPolicy requests;
   /// AUDIT and CUSTOM have no meaning here; the reader said so.
   bool supported_action = true;
   /// All but the scope, which depends on the mesh's root namespace.
@@ -173,6 +177,7 @@ struct FileObjects {
   std::vector<WaypointObject> waypoints;
   std::vector<AuthorizationPolicyObject> authorization_policies;
   std::vector<PeerAuthenticationObject> peer_authentications;
+  std::vector<RequestAuthenticationObject> request_authentications;
   std::vector<NetworkPolicyObject> network_policies;
   std::vector<EgressPolicyObject> egress_policies;
   std::vector<ServiceEntryObject> service_entries;

@@ -4,6 +4,8 @@
 // an error: left out, it would make the policy mean more or less than it says.
 #include "config/manifests/authorization_values.h"
 #include "config/manifests/read_objects.h"
+#include "config/manifests/security/read_request_policy.h"
+#include "config/manifests/security/target_refs.h"
 
 #include <fmt/format.h>
 
@@ -245,27 +247,15 @@ void read_action(Fields& spec, AuthorizationPolicyObject& object) {
   spec.ignore({"provider"});
 }
 
-void read_target(const Fields& target) {
-  if (!target.has("kind") || !target.has("name")) {
-    target.error("",
-                 "names no object: write kind and name of a waypoint's Gateway or of a Service");
-  }
-}
-
-// Is the policy for waypoints? As in Istio, an empty list of targets is none at all.
-bool read_targets(Fields& spec, const StringMap& selector) {
-  std::string_view field;
-  if (Fields target = spec.map("targetRef"); target.present()) {
-    field = "targetRef";
-    read_target(target);
-  }
-  spec.each("targetRefs", [&](const Fields& target) {
-    field = "targetRefs";
-    read_target(target);
+void read_connection_policy(Fields& spec, AuthorizationPolicyObject& object) {
+  read_action(spec, object);
+  // What only a waypoint could enforce may name HTTP.
+  if (!object.supported_action) return spec.ignore({"rules"});
+  spec.each("rules", [&](Fields& rule) {
+    if (!rule.present())
+      return rule.error("", "is empty: write {} for a rule that matches all, or remove the dash");
+    add_rule(rule, read_rule(rule, object.policy.ns), object.policy);
   });
-  if (field.empty()) return false;
-  if (!selector.empty()) spec.error(field, "stands beside a selector: keep one of them");
-  return true;
 }
 
 }  // namespace
@@ -290,17 +280,15 @@ void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out) 
                 "DENIED; write spec: {} if that is meant");
   }
   object.selector = read_selector(spec);
-  object.for_waypoint = read_targets(spec, object.selector);
-  read_action(spec, object);
-  // What a waypoint enforces may name HTTP.
-  if (object.for_waypoint || !object.supported_action) {
-    spec.ignore({"rules"});
+  object.targets = read_target_refs(spec, object.selector, meta.ns);
+  object.for_waypoint = !object.targets.empty();
+  if (object.for_waypoint) {
+    object.requests.ns = meta.ns;
+    object.requests.name = meta.name;
+    object.requests.enforcement = object.policy.enforcement;
+    read_request_policy(spec, object.requests);
   } else {
-    spec.each("rules", [&](Fields& rule) {
-      if (!rule.present())
-        return rule.error("", "is empty: write {} for a rule that matches all, or remove the dash");
-      add_rule(rule, read_rule(rule, object.policy.ns), object.policy);
-    });
+    read_connection_policy(spec, object);
   }
   std::ignore = spec.finish_strictly();
   fields.ignore({"status"});

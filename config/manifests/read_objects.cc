@@ -106,6 +106,7 @@ constexpr std::array kReaders{
     std::pair<std::string_view, Reader>("ConfigMap", &read_config_map),
     std::pair<std::string_view, Reader>("AuthorizationPolicy", &read_authorization_policy),
     std::pair<std::string_view, Reader>("PeerAuthentication", &read_peer_authentication),
+    std::pair<std::string_view, Reader>("RequestAuthentication", &read_request_authentication),
     std::pair<std::string_view, Reader>("NetworkPolicy", &read_network_policy),
     std::pair<std::string_view, Reader>("EgressPolicy", &read_egress_policy),
     std::pair<std::string_view, Reader>("HTTPRoute", &read_http_route),

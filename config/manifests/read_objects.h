@@ -25,6 +25,7 @@ void read_workload_entry(Fields& fields, Metadata meta, FileObjects& out);
 void read_gateway(Fields& fields, Metadata meta, FileObjects& out);
 void read_authorization_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_peer_authentication(Fields& fields, Metadata meta, FileObjects& out);
+void read_request_authentication(Fields& fields, Metadata meta, FileObjects& out);
 void read_network_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_egress_policy(Fields& fields, Metadata meta, FileObjects& out);
 void read_http_route(Fields& fields, Metadata meta, FileObjects& out);

@@ -72,8 +72,8 @@ template <typename Node>
 constexpr bool is_of_http = std::is_same_v<Node, HeaderIs> || std::is_same_v<Node, PathIs> ||
                             std::is_same_v<Node, PathFits> || std::is_same_v<Node, ClaimIs>;
 template <typename Node>
-constexpr bool is_group = std::is_same_v<Node, AllOf> || std::is_same_v<Node, AnyOf> ||
-                          std::is_same_v<Node, NoneOf>;
+constexpr bool is_group =
+    std::is_same_v<Node, AllOf> || std::is_same_v<Node, AnyOf> || std::is_same_v<Node, NoneOf>;
 
 }  // namespace
 

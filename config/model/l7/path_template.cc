@@ -28,7 +28,8 @@ Result<PathTemplate> PathTemplate::parse(std::string_view text) {
     const std::size_t slash = std::min(text.find('/', at), text.size());
     const std::string_view segment = text.substr(at, slash - at);
     if (segment == kOne || segment == kRest) {
-      if (rest_seen) return fail(Errc::invalid, "a path template: nothing may stand for a part behind {**}");
+      if (rest_seen)
+        return fail(Errc::invalid, "a path template: nothing may stand for a part behind {**}");
       rest_seen = segment == kRest;
       end_literal();
       result.pieces_.push_back({segment == kOne ? Kind::segment : Kind::rest, {}});

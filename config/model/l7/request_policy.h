@@ -64,9 +64,7 @@ struct RequestPolicy {
   std::vector<RequestRule> requests;
   std::vector<RequestRule> connections;
 
-  [[nodiscard]] bool dry_run() const noexcept {
-    return enforcement == model::Enforcement::dry_run;
-  }
+  [[nodiscard]] bool dry_run() const noexcept { return enforcement == model::Enforcement::dry_run; }
   /// NAMESPACE/NAME.
   [[nodiscard]] std::string key() const;
   /// "ns[NS]-policy[NAME]-rule[0]", as Istio calls it in logs.

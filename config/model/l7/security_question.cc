@@ -6,7 +6,11 @@ std::optional<std::string_view> SecurityQuestion::header(std::string_view name,
                                                          std::string& scratch) const {
   if (request == nullptr) return std::nullopt;
   const HeaderFields& fields = request->headers;
-  if (name.starts_with(':') || fields.count(name) <= 1) return request->header(name, scratch);
+  if (name.starts_with(':') || fields.count(name) <= 1) {
+    const auto value = request->header(name, scratch);
+    const bool absent = name.starts_with(':') && value && value->empty();
+    return absent ? std::nullopt : value;
+  }
   scratch.clear();
   bool first = true;
   for (const HeaderField field : fields) {
@@ -35,8 +39,8 @@ IpAddress remote_address(const HeaderFields& headers, const IpAddress& source) {
   }
   if (last.empty()) return source;
   const std::size_t comma = last.rfind(',');
-  const auto address =
-      IpAddress::parse(trim_blanks(comma == std::string_view::npos ? last : last.substr(comma + 1)));
+  const auto address = IpAddress::parse(
+      trim_blanks(comma == std::string_view::npos ? last : last.substr(comma + 1)));
   return address ? *address : source;
 }
 

@@ -201,17 +201,13 @@ TEST_CASE("both versions of the API are read") {
   }
 }
 
-TEST_CASE("what is for a waypoint is none of ztunnel's business: said once") {
+TEST_CASE("what is for a waypoint is none of ztunnel's business") {
   const std::string spec =
       "  targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: w}]\n"
       "  action: DENY\n  rules: [{to: [{operation: {methods: [GET], paths: [/x]}}]}]";
-  const Loaded mesh = load_text(policy_yaml(spec) + policy_yaml(spec, "name: q"));
+  const Loaded mesh = load_text(policy_yaml(spec));
   CHECK_FALSE(mesh.broken);
   CHECK(mesh.state.books.authorization->empty());
-  REQUIRE(mesh.diagnostics.size() == 1);
-  CHECK(says(mesh,
-             "mesh.yaml:2: warning: AuthorizationPolicy default/p: spec.targetRefs: the policy "
-             "is for a waypoint, not for ztunnel, which does not enforce it (and 1 more)"));
 }
 
 TEST_CASE("an empty list of targets is none: ztunnel enforces the policy") {
@@ -398,10 +394,12 @@ TEST_CASE("mistakes are said with file, line, object, field and the mend") {
           {"  rules:\n  - when:\n    - {key: source.ip}",
            "mesh.yaml:9: AuthorizationPolicy default/p: spec.rules[0].when[0]: says nothing: write "
            "values: [...] or notValues: [...], or leave it out"},
-          {"  selector: {matchLabels: {a: b}}\n  targetRefs: [{kind: Gateway, name: w}]",
+          {"  selector: {matchLabels: {a: b}}\n  targetRefs: [{kind: Gateway, group: "
+           "gateway.networking.k8s.io, name: w}]",
            "mesh.yaml:8: AuthorizationPolicy default/p: spec.targetRefs: stands beside a selector: "
            "keep one of them"},
-          {"  selector: {matchLabels: {a: b}}\n  targetRef: {kind: Gateway, name: w}",
+          {"  selector: {matchLabels: {a: b}}\n  targetRef: {kind: Gateway, group: "
+           "gateway.networking.k8s.io, name: w}",
            "mesh.yaml:8: AuthorizationPolicy default/p: spec.targetRef: stands beside a selector: "
            "keep one of them"},
           {"  targetRefs: {kind: Gateway, name: w}",
