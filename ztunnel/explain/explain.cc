@@ -203,10 +203,14 @@ class Explainer {
       outcome = ours ? Outcome::fails : Outcome::undecided;
     }
     result_.outcome = outcome;
-    if (!question_.http.empty()) {
+    const bool no_waypoint =
+        std::ranges::all_of(result_.connections, [](const ConnectionStep& connection) {
+          return connection.waypoint.name.empty();
+        });
+    if (!question_.http.empty() && no_waypoint) {
       result_.notes.push_back(
-          "HTTP attributes (--method, --path, -H) are looked at by waypoints alone and are not "
-          "evaluated here");
+          "HTTP attributes (--method, --path, -H) are looked at by waypoints alone, and none is on "
+          "this way");
     }
   }
 

@@ -6,6 +6,7 @@
 #include "ztunnel/connection.h"
 #include "ztunnel/explain/arrival.h"
 #include "ztunnel/explain/judges.h"
+#include "ztunnel/explain/request_policies.h"
 #include "ztunnel/explain/waypoint_shares.h"
 #include "ztunnel/upstream_connect.h"
 
@@ -202,10 +203,8 @@ class Way {
     facts.names = names();
     endpoint.egress = judge_at_source(snapshot_, *from_.workload, facts);
     if (waypoint) {
-      endpoint.inbound = nobody_judges(
-          "the waypoint decides by itself, also by HTTP attributes, which "
-          "are not evaluated here");
-      endpoint.outcome = in_a_row(endpoint.egress.outcome, Outcome::not_asked);
+      endpoint.inbound = judge_by_policies_of(target);
+      endpoint.outcome = in_a_row(endpoint.egress.outcome, endpoint.inbound.outcome);
       return;
     }
     Arrival arrival;
@@ -216,6 +215,21 @@ class Way {
     arrival.application = target.upstream.addr;
     arrival.service = target.service;
     explain_arrival(snapshot_, arrival, endpoint);
+  }
+
+  [[nodiscard]] Judgement judge_by_policies_of(const ResolvedTarget& waypoint) const {
+    AtWaypoint asked{.gateway = step_.waypoint.name,
+                     .service = {},
+                     .source = SocketAddress{from_.address, 0},
+                     .destination = to_.address,
+                     .identity = &from_.workload->identity,
+                     .server_name = to_.server_name,
+                     .host = to_.host.empty() ? to_.address.to_string() : to_.host,
+                     .http = to_.http};
+    if (waypoint.service != nullptr) {
+      asked.service = model::service_key(waypoint.service->ns, waypoint.service->hostname);
+    }
+    return judge_at_waypoint(*snapshot_.books().security, asked);
   }
 
   [[nodiscard]] std::shared_ptr<const DestinationNames> names() const {

@@ -29,6 +29,8 @@ struct Destination {
   std::string host;
   /// What its ClientHello will name; empty: not known.
   std::string server_name;
+  /// What its requests say, as far as it is known.
+  HttpAttributes http;
 };
 
 /// The endpoints explained at most, each with all its policies; more are counted in a note.
