@@ -41,7 +41,8 @@ Connection::Connection(io::Loop& loop, io::ByteStream& stream, Role role, const 
       role_(role),
       stream_(stream),
       reader_({options.head_bytes_max, options.head_fields_max}),
-      floods_(options.floods) {
+      floods_(options.floods),
+      walker_(role == Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   session_.reset(Events::make_session(*this));
 }
 
@@ -105,23 +106,59 @@ coro::Task<void> Connection::read_loop(io::Buffer first) {
 void Connection::receive(ByteView bytes) {
   heard_at_ = loop_.now();
   now_ms_ = milliseconds(heard_at_);
-  const ssize_t taken = nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size());
+  walker_.walk(bytes, [this](const FrameHead& head) { look_at(head); });
+  const bool refused = tripped_ || broken_ != NGHTTP2_NO_ERROR;
+  const ssize_t taken =
+      refused ? 0 : nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size());
   if (nghttp2_session_get_outbound_queue_size(session_.get()) > kBacklogFramesMax) {
     log::debug("http2", "connection ended: its peer makes us answer and does not read");
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   } else if (tripped_) {
     log::debug("http2", "connection ended: too many {}", name_of(*tripped_));
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (broken_ != NGHTTP2_NO_ERROR) {
+    log::debug("http2", "connection ended: a frame for a stream that has ended");
+    terminate(broken_);
   } else if (taken < 0) {
     const auto error = static_cast<int>(taken);
     log::debug("http2", "connection ended: {}", nghttp2_strerror(error));
     // All others are limits of nghttp2's.
     terminate(error == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? NGHTTP2_PROTOCOL_ERROR
                                                     : NGHTTP2_ENHANCE_YOUR_CALM);
-  } else if (!too_large_.empty()) {
+  } else {
     answer_too_large();
+    for (const std::int32_t id : late_frames_) {
+      std::ignore =
+          nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
+    }
+    late_frames_.clear();
   }
   flush_soon();
+}
+
+// Every frame, before anything is made of it.
+void Connection::look_at(const FrameHead& head) {
+  const bool server = role_ == Role::server;
+  switch (head.type) {
+    case NGHTTP2_DATA:
+      if (head.length == 0 && (head.flags & NGHTTP2_FLAG_END_STREAM) == 0) count(Flood::empty_data);
+      if (server) act_on(closed_.judge(head.stream), head.stream);
+      return;
+    case NGHTTP2_HEADERS:
+      if (server) act_on(closed_.headers(head.stream), head.stream);
+      return;
+    case NGHTTP2_RST_STREAM: closed_.close(head.stream, ClosedStreams::How::reset_by_peer); return;
+    case NGHTTP2_SETTINGS:
+      if ((head.flags & NGHTTP2_FLAG_ACK) == 0) count(Flood::settings);
+      return;
+    case NGHTTP2_PING:
+      if ((head.flags & NGHTTP2_FLAG_ACK) == 0) count(Flood::ping);
+      return;
+    case NGHTTP2_WINDOW_UPDATE: count(Flood::window_update); return;
+    case NGHTTP2_GOAWAY:
+    case NGHTTP2_CONTINUATION: return;
+    default: count(Flood::other);
+  }
 }
 
 // By hand: after a fatal error nghttp2 is not to be used any more, and after a flood it need not

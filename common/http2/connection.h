@@ -10,6 +10,8 @@
 #include "common/coro/event.h"
 #include "common/coro/scope.h"
 #include "common/http/stream.h"
+#include "common/http2/closed_streams.h"
+#include "common/http2/frame_walker.h"
 #include "common/http2/head_reader.h"
 #include "common/http2/options.h"
 #include "common/http2/out_buffer.h"
@@ -86,6 +88,7 @@ class Connection {
   coro::Task<void> write_loop();
   coro::Task<void> watch();
   void receive(ByteView bytes);
+  void look_at(const FrameHead& head);
   [[nodiscard]] coro::Task<Status> say_end();
   [[nodiscard]] Deadline next_check() const noexcept;
   /// False when the peer is late.
@@ -113,6 +116,7 @@ class Connection {
   void release(Stream& stream) noexcept;
   void leave_half_open(Stream& stream);
   void count(Flood kind) noexcept;
+  void act_on(ClosedStreams::Verdict verdict, std::int32_t id) noexcept;
 
   // connection_body.cc
   [[nodiscard]] coro::Task<Result<io::Buffer>> read(Stream& stream, coro::CancelSource* cancel);
@@ -147,14 +151,18 @@ class Connection {
   HeadReader reader_;
   Stream* heading_ = nullptr;  // whose header block is being read
   FloodGuard floods_;
+  ClosedStreams closed_;
+  FrameWalker walker_;
   std::optional<Flood> tripped_;
+  std::uint32_t broken_ = 0;  // the error with which the connection has to end
   std::uint32_t now_ms_ = 0;
 
   std::vector<std::unique_ptr<Stream>> live_;
   std::vector<std::unique_ptr<Stream>> spare_;
   std::vector<std::int32_t>
       half_open_;  // answered to the end, request still coming, nobody reads it
-  std::vector<std::int32_t> too_large_;  // requests
+  std::vector<std::int32_t> too_large_;    // requests
+  std::vector<std::int32_t> late_frames_;  // streams for which something came after their reset
   std::size_t attached_ = 0;
   std::size_t held_ = 0;
   std::size_t widened_ = 0;      // bytes that windows of streams have gained

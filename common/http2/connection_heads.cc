@@ -109,6 +109,7 @@ Status Connection::send_response(Stream& stream, const http::ResponseHead& head,
 }
 
 void Connection::answer_too_large() {
+  if (too_large_.empty()) return;
   http::ResponseHead head;
   head.status = 431;
   head.content_length = 0;

@@ -97,6 +97,8 @@ void Connection::fail(Stream& stream, Error error) noexcept {
 
 // nghttp2 is done with it: both sides have ended, or one was reset.
 void Connection::detach(Stream& stream, std::uint32_t code) noexcept {
+  closed_.close(stream.id,
+                stream.complete() ? ClosedStreams::How::ended : ClosedStreams::How::reset_by_us);
   if (!stream.complete() || code != NGHTTP2_NO_ERROR) {
     // Whoever makes us begin and never lets us end is counted; we are not, when we give it up.
     const bool ours = stream.failed || (!stream.held && !stream.awaits_serve);
@@ -132,6 +134,19 @@ void Connection::leave_half_open(Stream& stream) {
   if (stream.remote_ended || stream.held) return;
   half_open_.push_back(stream.id);
   flush_soon();
+}
+
+// DATA or HEADERS of a client.
+void Connection::act_on(ClosedStreams::Verdict verdict, std::int32_t id) noexcept {
+  switch (verdict) {
+    case ClosedStreams::Verdict::fine: return;
+    case ClosedStreams::Verdict::never_opened: broken_ = NGHTTP2_PROTOCOL_ERROR; return;
+    case ClosedStreams::Verdict::after_the_end: broken_ = NGHTTP2_STREAM_CLOSED; return;
+    case ClosedStreams::Verdict::after_reset:
+      count(Flood::other);
+      late_frames_.push_back(id);
+      return;
+  }
 }
 
 void Connection::count(Flood kind) noexcept {

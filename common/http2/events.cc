@@ -48,7 +48,6 @@ const nghttp2_session_callbacks* Events::callbacks() {
   static const nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* all = nullptr;
     AQUIFER_ASSERT(nghttp2_session_callbacks_new(&all) == 0);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(all, begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(all, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(all, header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(all, invalid_header);
@@ -67,6 +66,7 @@ const nghttp2_option* Events::option() {
     nghttp2_option* all = nullptr;
     AQUIFER_ASSERT(nghttp2_option_new(&all) == 0);
     nghttp2_option_set_no_auto_window_update(all, 1);
+    // What the peer says of streams that have ended is judged by ClosedStreams.
     nghttp2_option_set_no_closed_streams(all, 1);
     nghttp2_option_set_peer_max_concurrent_streams(all, kStreamsBeforeSettings);
     nghttp2_option_set_max_send_header_block_length(all, kHeadBlockMax);
@@ -106,30 +106,6 @@ void Events::submit_settings(Connection& connection, nghttp2_session* session) {
   AQUIFER_ASSERT(nghttp2_session_set_local_window_size(
                      session, NGHTTP2_FLAG_NONE, 0,
                      static_cast<std::int32_t>(options.connection_window)) == 0);
-}
-
-// Every frame, before anything is made of it.
-int Events::begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-  Connection& connection = of(user);
-  switch (head->type) {
-    case NGHTTP2_DATA:
-      if (head->length == 0 && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0)
-        connection.count(Flood::empty_data);
-      break;
-    case NGHTTP2_SETTINGS:
-      if ((head->flags & NGHTTP2_FLAG_ACK) == 0) connection.count(Flood::settings);
-      break;
-    case NGHTTP2_PING:
-      if ((head->flags & NGHTTP2_FLAG_ACK) == 0) connection.count(Flood::ping);
-      break;
-    case NGHTTP2_WINDOW_UPDATE: connection.count(Flood::window_update); break;
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_RST_STREAM:
-    case NGHTTP2_GOAWAY:
-    case NGHTTP2_CONTINUATION: break;
-    default: connection.count(Flood::other);
-  }
-  return 0;
 }
 
 int Events::begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {

@@ -22,7 +22,6 @@ struct Events {
   static const nghttp2_option* option();
   static void submit_settings(Connection& connection, nghttp2_session* session);
 
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user);
   static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user);
   static int header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                     std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
