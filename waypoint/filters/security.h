@@ -51,19 +51,19 @@ struct SecurityContext {
   /// What the tunnel's mutual TLS proved; null for nobody.
   const SpiffeId* identity = nullptr;
   /// Of the client's own TLS inside the tunnel; empty without any.
-  std::string_view server_name;
+  std::string_view server_name = {};
   std::chrono::sys_seconds now{};
 
   // What was found, when the request may pass.
 
   /// The token that was believed; null without one.
-  std::shared_ptr<const jwt::Token> token;
+  std::shared_ptr<const jwt::Token> token = nullptr;
   /// ISSUER/SUBJECT of it, as Istio names whoever sent it; empty without one.
-  std::string request_principal;
+  std::string request_principal = {};
   /// Did an AUDIT policy match? NAMESPACE/NAME of the first; empty: none did.
-  std::string audited_by;
+  std::string audited_by = {};
   /// What policies on trial would have done differently, for the access log; empty: nothing.
-  std::string dry_run;
+  std::string dry_run = {};
 };
 
 /// None: it may pass. `head.path` must be normalised already (l7/path.h). Takes out and puts in

@@ -48,7 +48,8 @@ class Explainer {
     for (const IpAddress& address : addresses()) {
       const Destination to{.address = {address, question_.to.port},
                            .host = question_.to.host.empty() ? "" : asked_host_,
-                           .server_name = question_.server_name};
+                           .server_name = question_.server_name,
+                           .http = question_.http};
       result_.connections.push_back(explain_way(snapshot_, source_for(address), to));
     }
     conclude();

@@ -45,6 +45,7 @@ class LocalStream final : public io::ByteStream, Handover::OnCut, PathUser, Byte
   void end_read_wait() noexcept override { application_.end_read_wait(); }
   [[nodiscard]] Status shutdown_write() override { return application_.shutdown_write(); }
   void abort() noexcept override { application_.abort(); }
+  [[nodiscard]] bool is_quiet() noexcept override { return application_.is_quiet(); }
   [[nodiscard]] io::DirectSink* as_sink() noexcept override { return application_.as_sink(); }
 
  private:

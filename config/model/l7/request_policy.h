@@ -59,10 +59,10 @@ struct RequestPolicy {
   std::string name;
   RequestAction action = RequestAction::allow;
   model::Enforcement enforcement = model::Enforcement::enforced;
-  std::vector<SecurityTarget> targets;
+  std::vector<SecurityTarget> targets = {};
   /// One of them must match; a policy without any never matches.
-  std::vector<RequestRule> requests;
-  std::vector<RequestRule> connections;
+  std::vector<RequestRule> requests = {};
+  std::vector<RequestRule> connections = {};
 
   [[nodiscard]] bool dry_run() const noexcept { return enforcement == model::Enforcement::dry_run; }
   /// NAMESPACE/NAME.
