@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.lint import coroutines, counting, layering, programs, selftest, tidy
+from tests.lint import coroutines, counting, l7_form, layering, programs, selftest, tidy
 from tests.lint.source import repository
 
 
@@ -30,6 +30,7 @@ def main() -> int:
         "threads are joined": tidy.threads,
         "every source is built": tidy.listed,
         "links in documents": tidy.links,
+        "istiod's fields have their place": l7_form.check,
         "formatting": programs.formatting,
         "headers compile alone": functools.partial(programs.headers_alone, every=options.full),
         "scripts": programs.scripts,

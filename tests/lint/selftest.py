@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.lint import coroutines, layering, tidy
-from tests.lint.source import Finding, Source
+from tests.lint import coroutines, l7_form, layering, tidy
+from tests.lint.source import ROOT, Finding, Source
 
 _CASES: list[tuple[Callable[[list[Source]], list[Finding]], str, str, str]] = [
     # (check, path, bad text, good text)
@@ -41,6 +41,7 @@ _CASES: list[tuple[Callable[[list[Source]], list[Finding]], str, str, str]] = [
     (tidy.threads, "a.cc", "worker->detach();", "// thread.detach()\n"),
     (tidy.threads, "a.cc", "// NOLINT(aquifer-detach)\nthread.detach();", "// NOLINT(aquifer-detach): why\nthread.detach();"),
     (tidy.links, "a.md", "[x](no/such/file.md)\n", "[x](CONTRIBUTING.md) [y](https://example.com/z)\n"),
+    (l7_form.check, l7_form.DOCUMENT, "## From istiod\n", (ROOT / l7_form.DOCUMENT).read_text()),
 ]
 
 
