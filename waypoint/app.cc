@@ -138,6 +138,14 @@ coro::Task<void> App::serve() {
   certs_->on_update([this](const ca::CertUpdate& update) {
     for (const auto& worker : workers_) worker->apply(update);
   });
+  // What was fetched goes from the fetcher's thread to this one, and from here to the workers.
+  key_fetcher_ = std::make_unique<KeyFetcher>([this](const FetchedKeysPtr& keys) {
+    loop_->post([this, keys] {
+      for (const auto& worker : workers_) {
+        worker->look([keys](Worker& one) { one.token_keys.set_fetched(keys); });
+      }
+    });
+  });
   on_mesh(mesh_->snapshot());
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(std::move(listeners_[i]));
   for (std::size_t i = 0; i < plain_listeners_.size(); ++i)
@@ -153,6 +161,7 @@ coro::Task<void> App::serve() {
   const Status stopped = co_await stop_asked_.wait();
   AQUIFER_ASSERT(stopped.has_value());
   co_await drain();
+  key_fetcher_.reset();
   co_await end_workers();
   co_await admin_->stop();
   background_.cancel();
@@ -173,6 +182,7 @@ void App::on_mesh(const model::SnapshotPtr& snapshot) {
   self_ = std::move(self);
   admin_->set_known(!self_->identity.empty());
   for (const auto& worker : workers_) worker->set_snapshot(snapshot, self_);
+  if (key_fetcher_ != nullptr) key_fetcher_->want(keys_wanted_by(*snapshot->books().security));
 }
 
 // Clients are told to go elsewhere; what they have asked already is answered, until the deadline.

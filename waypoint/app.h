@@ -11,6 +11,7 @@
 #include "config/manifests/mesh_watch.h"
 #include "config/manifests/workload_names.h"
 #include "waypoint/admin_pages.h"
+#include "waypoint/keys/key_fetcher.h"
 #include "waypoint/request_metrics.h"
 #include "waypoint/settings.h"
 #include "waypoint/worker_thread.h"
@@ -56,6 +57,7 @@ class App {
   std::vector<Fd> listeners_;
   std::vector<Fd> plain_listeners_;
   std::unique_ptr<AdminPages> admin_;
+  std::unique_ptr<KeyFetcher> key_fetcher_;
   coro::Event stop_asked_;
   coro::Scope background_;
 };
