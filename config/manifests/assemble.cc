@@ -51,10 +51,6 @@ std::string others_text(const OtherKind& other) {
   const std::string and_more =
       other.count > 1 ? fmt::format(" (and {} more)", other.count - 1) : "";
   switch (kind_state(group, kind)) {
-    case KindState::not_enforced:
-      return fmt::format(
-          "{} is NOT ENFORCED by this version{}: traffic that it forbids STILL FLOWS", kind,
-          and_more);
     case KindState::not_yet:
       return fmt::format("{} is not supported by this version yet{}: it has no effect", kind,
                          and_more);

@@ -1,5 +1,4 @@
-// The kinds of the mesh directory: which are read, which are known but not read yet, and which of
-// those would have refused traffic.
+// The kinds of the mesh directory: which are read, and which are known but not read yet.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +9,6 @@ namespace aquifer::manifests {
 enum class KindState : std::uint8_t {
   read,          ///< has a reader in read_objects.h
   not_yet,       ///< part of the design; this version goes on without it
-  not_enforced,  ///< the same, and it is a security policy: said loudly
   unknown,       ///< none of ours
 };
 

@@ -1,5 +1,6 @@
 #include "waypoint/filters/security.h"
 
+#include "common/base/log.h"
 #include "config/model/l7/security_decision.h"
 #include "config/model/l7/security_miss.h"
 #include "config/model/l7/security_words.h"
@@ -78,10 +79,23 @@ l7::SecurityQuestion question_of(const SecurityContext& context) {
   return question;
 }
 
+std::string what_of(const l7::SecurityQuestion& question) {
+  if (question.request == nullptr) return "a connection";
+  return fmt::format("{} {}", question.request->method, question.request->path_only());
+}
+
 l7::SecurityVerdict decide(SecurityContext& context, const l7::SecurityQuestion& question) {
   l7::SecurityVerdict verdict = l7::authorize(context.book, question);
   if (verdict.audit != nullptr) context.audited_by = verdict.audit->key();
   context.dry_run = dry_run_text(verdict);
+  if (!context.dry_run.empty()) {
+    // What whoever tries a policy out waits for: only where it would make a difference.
+    log::info(
+        "waypoint::rbac", "{} from {} to {}: {} (dry run)", what_of(question),
+        question.identity != nullptr ? question.identity->to_string() : "nobody",
+        question.service.empty() ? question.destination.to_string() : std::string(question.service),
+        context.dry_run);
+  }
   return verdict;
 }
 

@@ -204,10 +204,9 @@ class Explainer {
       outcome = ours ? Outcome::fails : Outcome::undecided;
     }
     result_.outcome = outcome;
-    const bool no_waypoint =
-        std::ranges::all_of(result_.connections, [](const ConnectionStep& connection) {
-          return connection.waypoint.name.empty();
-        });
+    const bool no_waypoint = std::ranges::all_of(
+        result_.connections,
+        [](const ConnectionStep& connection) { return connection.waypoint.name.empty(); });
     if (!question_.http.empty() && no_waypoint) {
       result_.notes.push_back(
           "HTTP attributes (--method, --path, -H) are looked at by waypoints alone, and none is on "

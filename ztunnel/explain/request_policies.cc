@@ -74,7 +74,8 @@ struct DescribedRequest {
 Judgement judge_at_waypoint(const l7::SecurityBook& book, const AtWaypoint& asked) {
   const auto policies = l7::considered_policies(book, asked.gateway, asked.service);
   const bool tokens = !l7::token_rules(book, asked.gateway, asked.service).empty();
-  if (policies.empty() && !tokens) return nobody_judges("no policy is attached to the waypoint or the service");
+  if (policies.empty() && !tokens)
+    return nobody_judges("no policy is attached to the waypoint or the service");
   l7::SecurityQuestion question;
   question.gateway = asked.gateway;
   question.service = asked.service;

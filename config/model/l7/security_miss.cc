@@ -116,11 +116,12 @@ struct Fulfil {
   void operator()(const RemoteIn& want) const { draft.question.remote = want.network.address(); }
   void operator()(const ServerNameIs& want) const { draft.server_name = some_text(want.text, "x"); }
   void operator()(const PrincipalIs& want) const {
-    // A prefix may be cut anywhere: one of these ends makes it whole.
+    // A text may be cut anywhere: one of these ends, or of these starts, makes it whole.
     for (const char* end : {"", "x", "/sa/x", "sa/x", "a/x", "ns/x/sa/x", "/ns/x/sa/x"}) {
       if (take(SpiffeId::parse("spiffe://" + want.text.text + end))) return;
     }
-    for (const char* start : {"x", "cluster.local/ns/x/sa/", "cluster.local/ns/x/sa/x"}) {
+    for (const char* start : {"x", "cluster.local", "cluster.local/ns/", "cluster.local/ns/x",
+                              "cluster.local/ns/x/sa/", "cluster.local/ns/x/sa/x"}) {
       if (take(SpiffeId::parse("spiffe://" + (start + want.text.text)))) return;
     }
   }

@@ -150,23 +150,6 @@ TEST_CASE("two pods of one address are a warning, two pods in one network namesp
   CHECK(load_text(pod_yaml("a", "10.0.0.1", "annotations: {aquifer.dev/netns: relative}")).broken);
 }
 
-TEST_CASE("policies that are not enforced are said loudly, once for each kind") {
-  std::string text;
-  for (const char* name : {"one", "two", "three"}) {
-    text += fmt::format(
-        "---\n{{apiVersion: security.istio.io/v1, kind: RequestAuthentication, "
-        "metadata: {{name: {}, namespace: default}}}}\n",
-        name);
-  }
-  const Loaded mesh = load_text(text);
-  CHECK_FALSE(mesh.broken);
-  CHECK(mesh.diagnostics.size() == 1);
-  CHECK(
-      mentions(mesh,
-               "warning: RequestAuthentication default/one: RequestAuthentication is NOT ENFORCED "
-               "by this version (and 2 more): traffic that it forbids STILL FLOWS"));
-}
-
 TEST_CASE("kinds of the design that are not read yet and kinds of others are named once each") {
   const Loaded mesh = load_text(
       "{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: "
@@ -189,7 +172,7 @@ TEST_CASE("every kind of the design's table has its state") {
   CHECK(kind_state("discovery.k8s.io", "EndpointSlice") == KindState::read);
   CHECK(kind_state("networking.istio.io", "Gateway") == KindState::unknown);
   CHECK(kind_state("gateway.networking.k8s.io", "Gateway") == KindState::read);
-  CHECK(kind_state("security.istio.io", "RequestAuthentication") == KindState::not_enforced);
+  CHECK(kind_state("security.istio.io", "RequestAuthentication") == KindState::read);
 }
 
 TEST_CASE("a line of ours cannot be forged by what a file says") {

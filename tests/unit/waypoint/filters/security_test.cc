@@ -41,6 +41,22 @@ l7::TokenRule usual_rule() {
   return rule;
 }
 
+SecurityContext context_of(const l7::SecurityBook& book, TokenKeys& keys) {
+  return {.book = book,
+          .keys = keys,
+          .gateway = "ns/w",
+          .service = {},
+          .source = {},
+          .destination = {},
+          .identity = nullptr,
+          .server_name = {},
+          .now = {},
+          .token = nullptr,
+          .request_principal = {},
+          .audited_by = {},
+          .dry_run = {}};
+}
+
 // A waypoint with some rules for tokens and some policies, and a GET of /x to it.
 struct World {
   explicit World(std::vector<l7::TokenRule> rules,
@@ -62,12 +78,7 @@ struct World {
   }
 
   std::optional<Refusal> ask() {
-    SecurityContext context{.book = book,
-                            .keys = keys,
-                            .gateway = "ns/w",
-                            .service = "",
-                            .source = {},
-                            .destination = {}};
+    SecurityContext context = context_of(book, keys);
     context.now = std::chrono::sys_seconds(std::chrono::seconds(kNow + later));
     auto refusal = secure(context, head);
     principal = context.request_principal;
@@ -307,12 +318,7 @@ TEST_CASE("a policy's refusal is Envoy's, and names policy, rule and the nearest
   CHECK(refusal->reason ==
         "explicitly denied by: ns/p rule 0: rules[0] matches method GET; would pass if the method "
         "were not GET");
-  SecurityContext connection{.book = world.book,
-                             .keys = world.keys,
-                             .gateway = "ns/w",
-                             .service = "",
-                             .source = {},
-                             .destination = {}};
+  SecurityContext connection = context_of(world.book, world.keys);
   CHECK(secure_connection(connection) ==
         "explicitly denied by: ns/p rule 0: rules[0] matches everything");
   World custom({}, {policy(l7::RequestAction::custom, {l7::Always{}})});

@@ -254,7 +254,7 @@ TEST_CASE("the indexed decision is that of looking at every rule") {
   }
   // A property that never sees a refusal, or never finds a way out, tests nothing.
   CHECK(refused > 500);
-  CHECK(misses_said > refused / 2);
+  CHECK(misses_said > refused / 5);
 }
 
 TEST_CASE("a book equals another with the same policies, in whatever order they came") {
@@ -270,7 +270,9 @@ TEST_CASE("a book equals another with the same policies, in whatever order they 
 TEST_CASE("of a thousand policies a request looks at those of its own values") {
   std::vector<RequestPolicyPtr> policies;
   for (std::size_t i = 0; i < 1000; ++i) {
-    RequestPolicy policy{.ns = "ns", .name = "p" + std::to_string(i)};
+    RequestPolicy policy;
+    policy.ns = "ns";
+    policy.name = "p" + std::to_string(i);
     policy.targets.push_back({SecurityTarget::Kind::gateway, "ns/w"});
     policy.requests.push_back(
         {0,
