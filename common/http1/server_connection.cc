@@ -25,7 +25,7 @@ Status take_target(RequestHead& head, http::RequestHead& out) {
     out.authority = target;
     return {};
   }
-  if (target.starts_with('/') || target == "*") {
+  if (target.starts_with('/') || (target == "*" && head.method == "OPTIONS")) {
     out.path = std::move(head.target);
     return {};
   }
