@@ -117,7 +117,7 @@ void Connection::receive(ByteView bytes) {
     log::debug("http2", "connection ended: too many {}", name_of(*tripped_));
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   } else if (broken_ != NGHTTP2_NO_ERROR) {
-    log::debug("http2", "connection ended: a frame for a stream that has ended");
+    log::debug("http2", "connection ended: a frame that may not come");
     terminate(broken_);
   } else if (taken < 0) {
     const auto error = static_cast<int>(taken);
@@ -155,6 +155,10 @@ void Connection::look_at(const FrameHead& head) {
       if ((head.flags & NGHTTP2_FLAG_ACK) == 0) count(Flood::ping);
       return;
     case NGHTTP2_WINDOW_UPDATE: count(Flood::window_update); return;
+    case NGHTTP2_PUSH_PROMISE:
+      // We said that we want none, and nobody pushes before he has heard that.
+      broken_ = NGHTTP2_PROTOCOL_ERROR;
+      return;
     case NGHTTP2_GOAWAY:
     case NGHTTP2_CONTINUATION: return;
     default: count(Flood::other);
@@ -283,6 +287,8 @@ bool Connection::check_peer() {
     return true;
   }
   if (now >= heard_at_ + options_.ping_interval) {
+    // A quiet connection gives back what a burst needed.
+    if (attached_ == 0) spare_ = {};
     ping_awaited_ = ++ping_number_;
     ping_sent_at_ = now;
     std::uint8_t opaque[8];

@@ -74,6 +74,7 @@ class Connection {
   Options options_;
   const Role role_;
   coro::Scope serving_;
+  std::size_t awaiting_ = 0;  // server: requests about to be given out, and not reset meanwhile
   bool ended_ = false;
   bool draining_ = false;
   bool goaway_came_ = false;

@@ -11,29 +11,36 @@ namespace {
 
 // Kept for the next requests, with the memory of their heads: what a busy connection has at once.
 constexpr std::size_t kSpareMax = 32;
-// A head whose memory is larger than usual is not kept.
-constexpr std::size_t kKeptPathBytes = 1024;
+// The memory of larger heads is not kept.
+constexpr std::size_t kKeptTextBytes = 1024;
+constexpr std::size_t kKeptFieldsBytes = 4096;
+
+void clear(std::string& text) {
+  if (text.capacity() > kKeptTextBytes) text = std::string();
+  text.clear();
+}
+
+void clear(HeaderFields& fields) {
+  if (fields.bytes() > kKeptFieldsBytes) fields = HeaderFields();
+  fields.clear();
+}
 
 }  // namespace
 
 void Stream::reset() {
-  const auto clear = [](std::string& text) {
-    if (text.capacity() > kKeptPathBytes) text = std::string();
-    text.clear();
-  };
   clear(request.method);
   clear(request.scheme);
   clear(request.authority);
   clear(request.path);
   clear(request.upgrade);
   request.content_length.reset();
-  request.fields = HeaderFields();
+  clear(request.fields);
   interims.clear();
   response = http::ResponseHead();
-  trailers.clear();
+  clear(trailers);
   inbox.clear();
   outbox.clear();
-  last_fields.clear();
+  clear(last_fields);
   window = 0;
   read_at_width = 0;
   promised.reset();
@@ -107,6 +114,7 @@ void Connection::detach(Stream& stream, std::uint32_t code) noexcept {
     fail(stream, error_of(code, peer_source()));
   }
   stream.attached = false;
+  if (stream.awaits_serve) --awaiting_;
   if (--attached_ == 0) idle_since_ = loop_.now();
   if (!stream.held && !stream.awaits_serve) recycle(stream);
 }

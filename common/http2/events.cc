@@ -117,7 +117,8 @@ int Events::begin_headers(nghttp2_session* session, const nghttp2_frame* frame, 
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &stream);
     connection.heading_ = &stream;
   } else {
-    connection.heading_ = find(session, frame->hd.stream_id);
+    const bool headers = frame->hd.type == NGHTTP2_HEADERS;
+    connection.heading_ = headers ? find(session, frame->hd.stream_id) : nullptr;
   }
   return 0;
 }

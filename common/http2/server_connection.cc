@@ -15,11 +15,12 @@ ServerConnection::ServerConnection(io::Loop& loop, io::ByteStream& stream, Serve
       held_max_(options.held_max) {}
 
 void ServerConnection::request_came(Stream& stream) {
-  if (streams() + requests_.size() >= held_max_) {
+  if (streams() + awaiting_ >= held_max_) {
     reset(stream, NGHTTP2_REFUSED_STREAM);
     return;
   }
   stream.awaits_serve = true;
+  ++awaiting_;
   requests_.push_back(&stream);
 }
 
@@ -31,6 +32,7 @@ void ServerConnection::received() {
   for (Stream* stream : requests) {
     stream->awaits_serve = false;
     if (stream->attached) {
+      --awaiting_;
       serving_.spawn(serve_(std::make_unique<ServerStream>(*this, *stream)));
     } else {
       recycle(*stream);

@@ -30,6 +30,8 @@ GROUPS: dict[str, list[str]] = {
     "e2e": [
         "redis-server", "redis-tools", "postgresql", "postgresql-contrib", "openssh-server", "openssh-client",
         "netcat-openbsd",
+        # HTTP/2 clients: nghttp and h2load.
+        "nghttp2-client",
         # A DNS server that signs, a client, and the resolver of the other C library.
         "knot", "bind9-dnsutils", "musl-tools",
         # Looks at the admin page as a person does; the font, so that the screenshot has letters.

@@ -7,6 +7,7 @@
 #include "common/io/chunk_queue.h"
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -92,6 +93,19 @@ class MemoryStream final : public io::ByteStream {
   void go_on() noexcept {
     paused_ = false;
     wake();
+  }
+  /// All that came so far, without waiting.
+  [[nodiscard]] io::Buffer take_all() {
+    io::ChunkQueue all = std::move(inbox_);
+    if (other_ != nullptr) other_->writable_.notify();
+    io::Buffer whole = io::Buffer::allocate(all.size());
+    while (!all.empty()) {
+      const ByteView front = all.front();
+      std::memcpy(whole.tail().data(), front.data(), front.size());
+      whole.grow(front.size());
+      all.consume(front.size());
+    }
+    return whole;
   }
   [[nodiscard]] std::size_t writes() const noexcept { return writes_; }
   [[nodiscard]] std::size_t written() const noexcept { return written_; }
