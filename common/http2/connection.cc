@@ -114,8 +114,7 @@ void Connection::receive(ByteView bytes) {
     log::debug("http2", "connection ended: its peer makes us answer and does not read");
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   } else if (tripped_) {
-    log::debug("http2", "connection ended: too many {}", name_of(*tripped_));
-    terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+    end_flood();
   } else if (broken_ != NGHTTP2_NO_ERROR) {
     log::debug("http2", "connection ended: a frame that may not come");
     terminate(broken_);
@@ -165,6 +164,11 @@ void Connection::look_at(const FrameHead& head) {
   }
 }
 
+void Connection::end_flood() {
+  log::debug("http2", "connection ended: too many {}", name_of(*tripped_));
+  terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 // By hand: after a fatal error nghttp2 is not to be used any more, and after a flood it need not
 // be.
 void Connection::terminate(std::uint32_t code) {
@@ -194,6 +198,8 @@ void Connection::terminate(std::uint32_t code) {
 coro::Task<void> Connection::write_loop() {
   for (;;) {
     pump();
+    // Streams that we had to reset are counted as they close.
+    if (tripped_ && !parting_) end_flood();
     if (out_.empty()) {
       const bool over = nghttp2_session_want_read(session_.get()) == 0 &&
                         nghttp2_session_want_write(session_.get()) == 0;
@@ -288,7 +294,7 @@ bool Connection::check_peer() {
   }
   if (now >= heard_at_ + options_.ping_interval) {
     // A quiet connection gives back what a burst needed.
-    if (attached_ == 0) spare_ = {};
+    if (attached_ == 0) spare_ = decltype(spare_)();
     ping_awaited_ = ++ping_number_;
     ping_sent_at_ = now;
     std::uint8_t opaque[8];
@@ -314,6 +320,8 @@ void Connection::begin_drain() {
   // Two steps: requests that are under way when the client hears the first are still taken; the
   // answer to this ping says that none is under way any more.
   std::ignore = nghttp2_submit_shutdown_notice(session_.get());
+  // nghttp2 would let the ping overtake it.
+  pump_heads();
   ping_awaited_ = kDrainPing;
   ping_sent_at_ = loop_.now();
   std::uint8_t opaque[8];

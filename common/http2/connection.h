@@ -97,6 +97,7 @@ class Connection {
   /// Nothing more is said or heard: what is queued goes out, then our end, and the peer's is
   /// awaited for a moment.
   void part(Error why);
+  void end_flood();
   void terminate(std::uint32_t code);
   void fail_streams(Error why) noexcept;
   void begin_drain();

@@ -24,11 +24,14 @@ def driver_lab() -> Lab:
 class H2Driver:
     """One run of the driver on 127.0.0.1 of the lab's pod."""
 
-    def __init__(self, lab: Lab, backend: str) -> None:
+    def __init__(self, lab: Lab, backend: str, server: H2Driver | None = None) -> None:
+        """With `server`, one that passes every request on to that."""
         self.pod: Pod = lab.pod(POD)
         program = ztunnel_binary().parents[1] / "tests" / "e2e" / "drivers" / "h2_driver"
         assert program.exists(), f"{program} does not exist: build it first"
-        self.process: Process = lab.spawn(f"h2-driver-{backend}", self.pod, [str(program), backend, "0"])
+        command = [str(program), backend, "0"] + ([str(server.port)] if server else [])
+        name = "relay" if server else "server"
+        self.process: Process = lab.spawn(f"h2-{name}-{backend}", self.pod, command)
         wait_until("the driver to listen", lambda: "listening" in self.process.stdout())
         found = re.search(r"listening 127\.0\.0\.1:(\d+)", self.process.stdout())
         assert found is not None

@@ -1,9 +1,10 @@
 // h2_driver: the HTTP/2 codec alone behind a plain TCP port, for public clients and test suites.
 //
-//   h2_driver (uring|epoll) PORT
+//   h2_driver (uring|epoll) PORT [SERVER_PORT]
 //
-// Listens on 127.0.0.1 (port 0: one that is free), prints "listening ADDRESS", serves, and on SIGTERM
-// drains every connection and ends. Answers by path:
+// Listens on 127.0.0.1 (port 0: one that is free), prints "listening ADDRESS", serves, and on
+// SIGTERM drains every connection and ends. With a server's port it passes every request on to that
+// one, by the client's half of the codec. Else it answers by path:
 //   GET /            a greeting of known length
 //   GET /bytes/N     N bytes
 //   GET /hints       103, then 200
@@ -14,6 +15,7 @@
 #include "common/io/listener.h"
 #include "common/io/socket_options.h"
 #include "common/io/socket_stream.h"
+#include "tests/e2e/drivers/h2_relay.h"
 
 #include <charconv>
 #include <iostream>
@@ -114,15 +116,17 @@ struct Server {
   io::Loop& loop;
   io::Listener listener;
   std::vector<http2::ServerConnection*> connections;
+  http2::Serve serve_one;
   bool draining = false;
   coro::Scope scope;
 
-  Server(io::Loop& l, Fd fd) : loop(l), listener(l, std::move(fd)) {}
+  Server(io::Loop& l, Fd fd, http2::Serve how)
+      : loop(l), listener(l, std::move(fd)), serve_one(std::move(how)) {}
 
   static coro::Task<void> serve_connection(Server& server, Fd fd) {
     std::ignore = io::set_nodelay(fd.get());
     io::SocketStream stream(server.loop, std::move(fd));
-    http2::ServerConnection connection(server.loop, stream, serve);
+    http2::ServerConnection connection(server.loop, stream, server.serve_one);
     server.connections.push_back(&connection);
     if (server.draining) connection.drain();
     co_await connection.run(io::Buffer(), nullptr);
@@ -138,8 +142,22 @@ struct Server {
   }
 };
 
-coro::Task<void> run(io::Loop& loop, Fd listener, admin::Signals& signals) {
-  Server server(loop, std::move(listener));
+coro::Task<void> run(io::Loop& loop, Fd listener, admin::Signals& signals,
+                     std::uint16_t server_port) {
+  http2::Serve how = serve;
+  std::unique_ptr<h2_driver::Relay> relay;
+  if (server_port != 0) {
+    auto connected = co_await h2_driver::Relay::connect(loop, server_port);
+    if (!connected) {
+      std::cerr << "h2_driver: " << connected.error().message() << "\n";
+      co_return;
+    }
+    relay = std::move(*connected);
+    how = [&relay](std::unique_ptr<http::ServerStream> stream) {
+      return h2_driver::Relay::serve(*relay, std::move(stream));
+    };
+  }
+  Server server(loop, std::move(listener), std::move(how));
   server.scope.spawn(Server::accept(server));
   const auto signal = co_await signals.next(loop, nullptr);
   std::ignore = signal;
@@ -148,6 +166,7 @@ coro::Task<void> run(io::Loop& loop, Fd listener, admin::Signals& signals) {
   for (http2::ServerConnection* connection : server.connections) connection->drain();
   co_await server.listener.stop();
   co_await server.scope.join();
+  if (relay != nullptr) co_await relay->end();
 }
 
 Result<Fd> listen(std::uint16_t port) {
@@ -155,7 +174,8 @@ Result<Fd> listen(std::uint16_t port) {
   TRY_VOID(io::listen_on(fd.get(), {IpAddress::loopback_v4(), port}, {}));
   SockaddrStorage bound;
   bound.length = sizeof bound.storage;
-  if (::getsockname(fd.get(), bound.get(), &bound.length) != 0) return fail(Errc::io, "getsockname");
+  if (::getsockname(fd.get(), bound.get(), &bound.length) != 0)
+    return fail(Errc::io, "getsockname");
   std::cout << "listening " << bound.to_address().value().to_string() << std::endl;
   return fd;
 }
@@ -165,7 +185,7 @@ Result<Fd> listen(std::uint16_t port) {
 int main(int count, char** words) {
   const std::string_view backend = count > 2 ? words[1] : "";
   if (backend != "uring" && backend != "epoll") {
-    std::cerr << "usage: h2_driver (uring|epoll) PORT\n";
+    std::cerr << "usage: h2_driver (uring|epoll) PORT [SERVER_PORT]\n";
     return 2;
   }
   auto signals = admin::Signals::open();
@@ -176,6 +196,8 @@ int main(int count, char** words) {
     std::cerr << "h2_driver: cannot start\n";
     return 1;
   }
-  (*loop)->run(run(**loop, std::move(*listener), *signals));
+  const int server_port = count > 3 ? std::atoi(words[3]) : 0;
+  (*loop)->run(
+      run(**loop, std::move(*listener), *signals, static_cast<std::uint16_t>(server_port)));
   return 0;
 }
