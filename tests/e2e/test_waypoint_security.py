@@ -9,6 +9,7 @@ import ipaddress
 import itertools
 import json
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from tests.e2e.helpers import Mesh
 from tests.lab import Pod, wait_until
 from tests.lab.mesh import Manifest
 from tests.lab.waypoint import Waypoint, add_waypoint, start_waypoint, use_waypoint
+from tests.lab.ztunnel import ztunnel_binary
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "guarded"}
 SERVICE = {"group": "", "kind": "Service", "name": "server-b"}
@@ -102,6 +104,17 @@ class World:
 
     def status(self, path: str = "/", *options: str, pod: Pod | None = None) -> int:
         return self.ask(path, *options, pod=pod).status
+
+    def explained(self, path: str, *options: str) -> dict[str, Any]:
+        """What `ztunnel explain` says of a GET."""
+        mesh = self.mesh.lab.mesh.path
+        command = [ztunnel_binary(), "explain", "--json", "--mesh", str(mesh), "--from", "mesh/client", "--to", f"{self.vip}:80"]
+        answer = subprocess.run(
+            [*command, "--method", "GET", "--path", path, *options], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        said: dict[str, Any] = json.loads(answer.stdout)
+        return said
 
     def bearer(self, token: str) -> int:
         return self.status("/", "-H", f"authorization: Bearer {token}")
@@ -204,6 +217,11 @@ def test_requests_are_denied_by_path_and_method_and_the_answer_is_envoys(world: 
     assert (denied.status, denied.body) == (403, "RBAC: access denied")
     details = "rbac_access_denied_matched_policy[ns[mesh]-policy[deny]-rule[0]]"
     wait_until("the log to name policy and rule", lambda: details in world.waypoint.stdout())
+    said = world.explained("/x/../admin/x")
+    assert said["verdict"] == "denied"
+    assert "explicitly denied by: mesh/deny rule 0" in json.dumps(said)
+    assert "would pass if the path were not /admin*" in json.dumps(said)
+    assert world.explained("/")["verdict"] == "allowed"
     # Another spelling of the same path is the same path.
     for path in ("/x/../admin/x", "/%61dmin/x", "/./admin/x"):
         assert world.status(path) == 403, path

@@ -19,7 +19,8 @@ bool check(const HeaderIs& want, const SecurityQuestion& question) {
   return value && want.text.matches(*value);
 }
 bool check(const PathIs& want, const SecurityQuestion& question) {
-  return question.request != nullptr && want.text.matches(question.request->path_only());
+  // A CONNECT has none.
+  return question.request != nullptr && holds_text(want.text, question.request->path_only());
 }
 bool check(const PathFits& want, const SecurityQuestion& question) {
   return question.request != nullptr && want.shape.matches(question.request->path_only());

@@ -16,8 +16,8 @@
 
 namespace aquifer::l7 {
 
-// A pattern of kind `any` asks for something to be there: a header field, an identity; a server
-// name, an issuer or a claim's text must not be empty either.
+// A pattern of kind `any` asks for something to be there: a header field, an identity; a path, a
+// server name or a claim's text must not be empty either.
 
 struct Always {
   friend bool operator==(const Always&, const Always&) = default;

@@ -196,6 +196,17 @@ TEST_CASE("without an identity nothing that asks for one matches, and what must 
              ask);
 }
 
+TEST_CASE("a CONNECT has no path, so nothing about paths matches it") {
+  Ask ask;
+  ask.method = "CONNECT";
+  ask.path.clear();
+  check_rows(std::array{Row{"{to: [{operation: {paths: ['*']}}]}", false},
+                        Row{"{to: [{operation: {notPaths: ['*']}}]}", true},
+                        Row{"{to: [{operation: {paths: ['/{**}']}}]}", false},
+                        Row{"{to: [{operation: {methods: [CONNECT]}}]}", true}},
+             ask);
+}
+
 TEST_CASE("request principals are ISSUER/SUBJECT, parted at the last slash") {
   Ask ask;
   ask.claims = claims_of("https://issuer.example/x", "alice");
