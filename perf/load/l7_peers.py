@@ -28,6 +28,7 @@ THREADS = 2
 CLUSTER_DOMAIN = "svc.cluster.local"
 
 _NGINX = """\
+user root;
 worker_processes {threads};
 daemon off;
 error_log {folder}/error.log;
