@@ -21,7 +21,6 @@ constexpr std::size_t kFarewellBytesMax = std::size_t{1} << 20;
 
 constexpr Error kEnded = Error(Errc::connection_reset, "the peer has ended the connection");
 constexpr Error kBroken = Error(Errc::protocol, "the connection broke a rule of HTTP/2");
-constexpr Error kDrained = Error(Errc::closed, "the connection was drained");
 constexpr Error kSilent = Error(Errc::timed_out, "the peer does not answer");
 
 std::uint32_t milliseconds(MonoTime time) noexcept {
@@ -203,7 +202,7 @@ coro::Task<void> Connection::write_loop() {
     if (out_.empty()) {
       const bool over = nghttp2_session_want_read(session_.get()) == 0 &&
                         nghttp2_session_want_write(session_.get()) == 0;
-      if (over && !parting_) part(draining_ ? kDrained : kBroken.from(peer_source()));
+      if (over && !parting_) part(kBroken.from(peer_source()));
       if (parting_ && !end_said_) {
         const Status said = co_await say_end();
         if (!said) break;

@@ -161,7 +161,9 @@ int Events::frame(nghttp2_session* session, const nghttp2_frame* frame, void* us
       if (Stream* stream = std::exchange(connection.heading_, nullptr))
         head_ended(connection, *stream, end_stream);
       break;
-    case NGHTTP2_SETTINGS: connection.settings_came_ = true; break;
+    case NGHTTP2_SETTINGS:
+      if (!std::exchange(connection.settings_came_, true)) connection.recheck_.notify();
+      break;
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
         ping_answered(connection, frame->ping.opaque_data);
