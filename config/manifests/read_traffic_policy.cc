@@ -120,7 +120,12 @@ void read_tls(Fields& fields, TrafficPolicyObject& policy) {
                                      in_quotes(mode)));
   }
   fields.finish();
-  if (simple || mutual) tls.upstream = std::move(upstream);
+  if (simple || mutual) {
+    fields.warn("mode",
+                "TLS to the endpoints themselves is not done by this version: a waypoint "
+                "answers requests to them 503, rather than send them in the clear");
+    tls.upstream = std::move(upstream);
+  }
   policy.tls = std::move(tls);
 }
 

@@ -41,10 +41,12 @@ bool is_over(const l7::Persistence& rules, const Session& session, WallSeconds n
   return rules.idle_timeout && now - session.seen >= rules.idle_timeout->count();
 }
 
-// The sooner of the two ends; none: the browser's.
+// The sooner of the two ends, for a cookie that outlives the browser; none: it does not. Either way
+// the session itself ends when the rules say so.
 std::optional<std::chrono::seconds> life_left(const l7::Persistence& rules, const Session& session,
                                               WallSeconds now) {
   std::optional<std::chrono::seconds> life;
+  if (!rules.permanent_cookie) return life;
   if (rules.absolute_timeout)
     life = *rules.absolute_timeout - std::chrono::seconds(now - session.began);
   if (rules.idle_timeout) life = std::min(life.value_or(*rules.idle_timeout), *rules.idle_timeout);

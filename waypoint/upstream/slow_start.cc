@@ -6,8 +6,12 @@
 namespace aquifer::waypoint {
 namespace {
 
-// Envoy's min_weight_percent: without any request an endpoint never gets warm.
-constexpr double kColdest = 0.1;
+// Without any request an endpoint never gets warm, whatever was written.
+constexpr double kColdest = 0.01;
+
+double coldest(const l7::Balancing& balancing) noexcept {
+  return std::clamp(balancing.slow_start_min_percent / 100.0, kColdest, 1.0);
+}
 
 }  // namespace
 
@@ -15,14 +19,14 @@ double warmth_of(const Endpoint& endpoint, const l7::Balancing& balancing, MonoT
   if (balancing.slow_start <= Duration::zero() || endpoint.since == MonoTime::min()) return 1;
   const Duration age = now - endpoint.since;
   if (age >= balancing.slow_start) return 1;
-  if (age <= Duration::zero()) return kColdest;
+  if (age <= Duration::zero()) return coldest(balancing);
   const double part =
       static_cast<double>(age.count()) / static_cast<double>(balancing.slow_start.count());
   // An aggression that is no positive number counts as 1: straight.
   const double shaped = balancing.slow_start_aggression > 0 && balancing.slow_start_aggression != 1
                             ? std::pow(part, 1 / balancing.slow_start_aggression)
                             : part;
-  return std::clamp(shaped, kColdest, 1.0);
+  return std::clamp(shaped, coldest(balancing), 1.0);
 }
 
 }  // namespace aquifer::waypoint

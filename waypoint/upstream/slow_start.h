@@ -7,7 +7,7 @@
 
 namespace aquifer::waypoint {
 
-/// In [0.1, 1]: (age / slow_start) ^ (1 / aggression), as Envoy's.
+/// (age / slow_start) ^ (1 / aggression), as Envoy's, but slow_start_min_percent at least.
 [[nodiscard]] double warmth_of(const Endpoint& endpoint, const l7::Balancing& balancing,
                                MonoTime now) noexcept;
 

@@ -102,8 +102,11 @@ class RouteExplainer {
 
   void describe(const l7::Route& route, const l7::RequestView& request) {
     if (const auto* redirect = std::get_if<l7::Redirect>(&route.action)) {
-      step_.action = fmt::format("redirects with {} to {}", redirect->status,
-                                 l7::redirect_location(*redirect, route.match.path, request));
+      step_.action = fmt::format(
+          "redirects with {} to {}", redirect->status,
+          l7::redirect_location(
+              *redirect, route.match.path,
+              {.scheme = request.scheme, .authority = request.authority, .path = request.path}));
     } else if (const auto* direct = std::get_if<l7::DirectResponse>(&route.action)) {
       step_.action = fmt::format("answers {} itself", direct->status);
     } else {

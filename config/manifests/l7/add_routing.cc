@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <unordered_set>
 #include <utility>
@@ -45,9 +46,19 @@ std::vector<l7::ChainPtr> all_chains(const MeshServices& services, ChainMaker& m
   return chains;
 }
 
+// Most meshes have none of it, and then the services need not be looked at.
+bool says_anything(const Assembly& assembly) {
+  return std::ranges::any_of(assembly.files, [](const FileObjects* file) {
+    return !file->http_routes.empty() || !file->grpc_routes.empty() || !file->tls_routes.empty() ||
+           !file->tcp_routes.empty() || !file->virtual_services.empty() ||
+           !file->destination_rules.empty();
+  });
+}
+
 }  // namespace
 
 void add_routing(Assembly& assembly) {
+  if (!says_anything(assembly)) return;
   const MeshServices services(assembly);
   const DestinationRules rules(services);
   ClusterMaker clusters(services, rules, assembly.report);

@@ -63,6 +63,12 @@ class ParentLint {
                              fmt::format("{} is no parent of routes in a mesh: write Service",
                                          in_quotes(parent.kind)));
     }
+    if (parent.kind == "Service" && !parent.group.empty()) {
+      return findings_.error(kind, route.meta, {field + ".kind", ""},
+                             fmt::format("Service is of no group, and this is of {}: write "
+                                         "group: \"\"",
+                                         in_quotes(parent.group)));
+    }
     const std::string wanted = fmt::format("{}/{}", parent.ns, parent.name);
     std::vector<std::string_view> known(names_.begin(), names_.end());
     const auto near = nearest_word(wanted, known, 3);

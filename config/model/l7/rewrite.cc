@@ -44,10 +44,13 @@ std::string rewritten_path(const PathRewrite& rewrite, const PathMatch& match,
   switch (rewrite.kind) {
     case PathRewrite::Kind::none: return std::string(path);
     case PathRewrite::Kind::full: result = rewrite.text; break;
-    case PathRewrite::Kind::prefix:
+    case PathRewrite::Kind::prefix: {
+      const std::string_view rest = only.substr(matched_bytes(match, only));
       result = rewrite.text;
-      result += only.substr(matched_bytes(match, only));
+      if (result.ends_with('/') && rest.starts_with('/')) result.pop_back();
+      result += rest;
       break;
+    }
     case PathRewrite::Kind::regex: result = rewrite.regex.replace_all(only, rewrite.text); break;
   }
   if (!result.starts_with('/')) result.insert(result.begin(), '/');
@@ -55,7 +58,7 @@ std::string rewritten_path(const PathRewrite& rewrite, const PathMatch& match,
 }
 
 std::string redirect_location(const Redirect& redirect, const PathMatch& match,
-                              const RequestView& request) {
+                              const RedirectedRequest& request) {
   const std::string_view scheme =
       redirect.scheme.empty() ? request.scheme : std::string_view(redirect.scheme);
   const HostAndPort came = split(request.authority);

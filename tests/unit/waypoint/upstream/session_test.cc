@@ -99,6 +99,10 @@ TEST_CASE("a session ends after its absolute time, however busy it is") {
   l7::Persistence rules = by_cookie();
   rules.absolute_timeout = seconds(100);
   rules.path = "/cart";
+  // A cookie of lifetimeType Session goes with the browser, and the session ends all the same.
+  CHECK_FALSE(session_field(rules, std::nullopt, kEndpoint, kNow)->value.contains("Max-Age"));
+  CHECK_FALSE(bring_back(rules, encode_session({kEndpoint, kNow, kNow + 99}), kNow + 100));
+  rules.permanent_cookie = true;
   const auto field = session_field(rules, std::nullopt, kEndpoint, kNow);
   CHECK(field->value.ends_with("; Path=/cart; Max-Age=100; HttpOnly"));
   const std::string text = encode_session({kEndpoint, kNow, kNow + 99});
@@ -110,6 +114,7 @@ TEST_CASE("a session that idles ends, and one that is used goes on") {
   l7::Persistence rules = by_cookie();
   rules.absolute_timeout = seconds(100);
   rules.idle_timeout = seconds(30);
+  rules.permanent_cookie = true;
   Session session{kEndpoint, kNow, kNow};
   CHECK_FALSE(bring_back(rules, encode_session(session), kNow + 30));
   const auto renewed = session_field(rules, session, kEndpoint, kNow + 20);

@@ -42,7 +42,9 @@ TEST_CASE("all settings of a trafficPolicy come through") {
     retryBudget: {percent: 12.5, minRetryConcurrency: 7}
 )"));
   INFO(mesh.loaded().text());
-  CHECK(mesh.loaded().diagnostics.empty());
+  CHECK(mesh.loaded().diagnostics.size() == 1);
+  CHECK(mentions(mesh.loaded(),
+                 "spec.trafficPolicy.tls.mode: TLS to the endpoints themselves is not done"));
   const l7::ClusterPtr made = cluster(mesh);
   REQUIRE(made != nullptr);
   CHECK(made->balancing.kind == l7::BalancerKind::round_robin);

@@ -55,6 +55,9 @@ TEST_CASE("a route without a parent that is there is an error, with the nearest 
             .contains("Gateway default/wp is a waypoint, to which routes are not bound"));
   CHECK(
       with_parent("{group: '', kind: Pod, name: web}").contains("\"Pod\" is no parent of routes"));
+  CHECK(with_parent("{kind: Service, name: web}")
+            .contains("Service is of no group, and this is of \"gateway.networking.k8s.io\": write "
+                      "group: \"\""));
   // A gateway at the edge is somebody else's.
   CHECK_FALSE(with_parent("{name: edge}").contains("HTTPRoute"));
 }

@@ -47,6 +47,8 @@ TEST_CASE("a prefix of the text is replaced as text, as a VirtualService's is") 
   CHECK(replace("/pre", "/post", "/prefix/x") == "/postfix/x");
   CHECK(replace("/pre/", "/", "/pre/x") == "/x");
   CHECK(replace("/", "/all/", "/x") == "/all/x");
+  CHECK(replace("/pre", "/", "/pre/x") == "/x");
+  CHECK(replace("/pre", "/", "/pre") == "/");
 }
 
 TEST_CASE("the whole path is replaced, and the query stays") {
@@ -68,16 +70,8 @@ TEST_CASE("an expression replaces what it matches, with its groups") {
 
 std::string location(const Redirect& redirect, std::string_view authority,
                      std::string_view path = "/a?q") {
-  const HeaderFields none;
-  const RequestView request{.method = "GET",
-                            .scheme = "http",
-                            .authority = authority,
-                            .path = path,
-                            .headers = none,
-                            .source = {},
-                            .destination = {},
-                            .identity = nullptr};
-  return redirect_location(redirect, matched(PathMatch::Kind::prefix, "/a"), request);
+  return redirect_location(redirect, matched(PathMatch::Kind::prefix, "/a"),
+                           {.scheme = "http", .authority = authority, .path = path});
 }
 
 TEST_CASE("a redirect keeps of the request what it does not say itself") {
