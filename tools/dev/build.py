@@ -35,15 +35,18 @@ def build_targets(kind: str) -> set[str]:
     return {line.partition(":")[0] for line in answer.stdout.splitlines()}
 
 
-def build(kind: str, targets: list[str] | None = None) -> Path:
-    """Brings build/KIND up to date and returns it. Raises Failed when it does not compile."""
+def build(kind: str, targets: list[str] | None = None, *, gentle: bool = False) -> Path:
+    """Brings build/KIND up to date and returns it. Raises Failed when it does not compile.
+
+    `gentle`: only with the time that nobody else wants.
+    """
     kind = ALIASES.get(kind, kind)
     timer = Timer()
     _configure(kind)
     place = directory(kind)
     if kind in _WITH_PRELUDE:
         prelude.bring_up_to_date(place)
-    command = ["ninja", "-C", place, *(targets or [])]
+    command = [*(["nice", "-n", "19"] if gentle else []), "ninja", "-C", place, *(targets or [])]
     if run([*command, "--quiet"], env=_environment()) != 0:
         raise Failed(f"the {kind} build failed; to start afresh: rm -r {place.relative_to(ROOT)}")
     say(f"built build/{kind} in {timer.seconds:.1f} s")

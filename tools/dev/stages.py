@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.dev import fuzz, packages, tools, unit
+from tools.dev.ahead import Ahead
 from tools.dev.build import build, build_targets, directory
 from tools.dev.common import BUILD_ROOT, ROOT, Failed, Timer, run, say
 from tools.dev.tally import Tally, failed_tests, forgive, from_junit
@@ -30,7 +31,7 @@ FUZZ_FULL_SECONDS = 600
 
 # Where threads meet: the rest of the unit tests is single-threaded and would only cost time under TSan.
 TSAN_FOLDERS = ("common/base", "common/coro", "common/io", "common/telemetry", "common/hbone", "common/admin", "config/ca",
-                "config/model", "ztunnel")
+                "config/model", "ztunnel", "waypoint", "waypoint/upstream")
 
 
 @dataclass
@@ -89,6 +90,14 @@ def fuzzing(options: Options) -> Tally:
     return fuzz.run_all(build("fuzz"), FUZZ_FULL_SECONDS if options.full else FUZZ_SECONDS)
 
 
+_AHEAD = Ahead()
+_SANITIZED: tuple[tuple[str, tuple[str, ...]], ...] = (("asan", ()), ("tsan", TSAN_FOLDERS))
+
+
+def _build_ahead(kind: str, folders: tuple[str, ...]) -> Callable[[], object]:
+    return lambda: build(kind, _targets(kind, folders), gentle=True)
+
+
 # `conformance` before the sanitizers: it needs only the release build, which exists by then.
 STAGES: dict[str, Callable[[Options], Tally]] = {
     "lint": lint, "unit": unit_tests, "e2e": e2e, "conformance": conformance,
@@ -117,6 +126,8 @@ def test(options: Options) -> int:
     for name in names:
         timer = Timer()
         say(f"stage {name}")
+        if name == "e2e":
+            _AHEAD.start([_build_ahead(kind, folders) for kind, folders in _SANITIZED if kind in names])
         try:
             tally = STAGES[name](options)
         except Failed as error:
@@ -139,6 +150,7 @@ def _print_end(total: Tally, times: list[tuple[str, float, str]], seconds: float
 
 
 def _sanitized(kind: str, options: Options, marker: str, folders: tuple[str, ...]) -> Tally:
+    _AHEAD.wait()
     targets = _targets(kind, folders)
     place = build(kind, targets)
     reports = REPORTS / f"{kind}-findings"
@@ -161,7 +173,7 @@ def _targets(kind: str, folders: tuple[str, ...]) -> list[str]:
     if not folders:
         return []
     known = build_targets(kind)
-    return [name for name in ("ztunnel/ztunnel", *map(unit.program_of, folders)) if name in known]
+    return [name for name in ("ztunnel/ztunnel", "waypoint/waypoint", *map(unit.program_of, folders)) if name in known]
 
 
 def _sanitizer_options(kind: str, reports: Path | None) -> dict[str, str]:
