@@ -6,7 +6,6 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace aquifer::http2 {
@@ -14,14 +13,12 @@ namespace {
 
 // One large receive.
 constexpr std::size_t kReadBytes = std::size_t{128} * 1024;
-// What a peer still sends after our end is read and dropped for so long and so much: closing with
-// bytes unread would send a reset, which throws away at the peer why the connection ended.
-constexpr auto kFarewell = std::chrono::seconds(2);
+// Of what a peer still sends after our end: closing with bytes unread would send a reset, which
+// throws away at the peer why the connection ended.
 constexpr std::size_t kFarewellBytesMax = std::size_t{1} << 20;
 
 constexpr Error kEnded = Error(Errc::connection_reset, "the peer has ended the connection");
 constexpr Error kBroken = Error(Errc::protocol, "the connection broke a rule of HTTP/2");
-constexpr Error kSilent = Error(Errc::timed_out, "the peer does not answer");
 
 std::uint32_t milliseconds(MonoTime time) noexcept {
   const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
@@ -255,86 +252,6 @@ void Connection::fail_streams(Error why) noexcept {
     --attached_;
     if (!stream.held && !stream.awaits_serve) recycle(stream);
   }
-}
-
-Deadline Connection::next_check() const noexcept {
-  if (parting_) return Deadline(parted_at_ + kFarewell);
-  if (!settings_came_) return Deadline(started_at_ + options_.settings_timeout);
-  if (ping_awaited_ != 0) return Deadline(ping_sent_at_ + options_.ping_timeout);
-  const MonoTime idle = (attached_ > 0 ? loop_.now() : idle_since_) + options_.idle_timeout;
-  return Deadline(std::min(heard_at_ + options_.ping_interval, idle));
-}
-
-coro::Task<void> Connection::watch() {
-  for (;;) {
-    const Status woken =
-        co_await io::wait_event(loop_, recheck_, next_check(), &loops_.cancel_source());
-    if (!woken && woken.error().code == Errc::cancelled) co_return;
-    if (!check_peer()) {
-      reading_.cancel();
-      co_return;
-    }
-  }
-}
-
-bool Connection::check_peer() {
-  const MonoTime now = loop_.now();
-  if (parting_) return now < parted_at_ + kFarewell;
-  if (!settings_came_) return now < started_at_ + options_.settings_timeout;
-  if (ping_awaited_ != 0) {
-    if (now < ping_sent_at_ + options_.ping_timeout) return true;
-    log::debug("http2", "connection ended: a ping was not answered");
-    fail_streams(kSilent.from(peer_source()));
-    return false;
-  }
-  if (attached_ == 0 && now >= idle_since_ + options_.idle_timeout) {
-    drain();
-    return true;
-  }
-  if (now >= heard_at_ + options_.ping_interval) {
-    // A quiet connection gives back what a burst needed.
-    if (attached_ == 0) spare_ = decltype(spare_)();
-    ping_awaited_ = ++ping_number_;
-    ping_sent_at_ = now;
-    std::uint8_t opaque[8];
-    std::memcpy(opaque, &ping_awaited_, sizeof opaque);
-    std::ignore = nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, opaque);
-    flush_soon();
-  }
-  return true;
-}
-
-void Connection::drain() {
-  if (draining_ || ended_) return;
-  draining_ = true;
-  // Before it runs nothing is watched.
-  if (started_) begin_drain();
-}
-
-void Connection::begin_drain() {
-  if (role_ == Role::client) {
-    end_drain();
-    return;
-  }
-  // Two steps: requests that are under way when the client hears the first are still taken; the
-  // answer to this ping says that none is under way any more.
-  std::ignore = nghttp2_submit_shutdown_notice(session_.get());
-  // nghttp2 would let the ping overtake it.
-  pump_heads();
-  ping_awaited_ = kDrainPing;
-  ping_sent_at_ = loop_.now();
-  std::uint8_t opaque[8];
-  std::memcpy(opaque, &ping_awaited_, sizeof opaque);
-  std::ignore = nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, opaque);
-  recheck_.notify();
-  flush_soon();
-}
-
-void Connection::end_drain() {
-  const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_.get());
-  std::ignore =
-      nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
-  flush_soon();
 }
 
 }  // namespace aquifer::http2
