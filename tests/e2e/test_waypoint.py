@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 import signal
 import socket
 import ssl
@@ -24,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.e2e.asgi_app import BLOCK
 from tests.e2e.helpers import Mesh, TcpServer, is_sanitized, read_all, read_exactly
 from tests.e2e.waypoint_world import (
-    H2C, HTTP, MAIL, MAIL_PORT, NGINX_H2C, NGINX_H2C_PORT, REDIS, TLS, TLS_PORT, Answer, H2Client, World, fields_of,
+    GRPC, GRPC_PORT, H2C, HTTP, MAIL, MAIL_PORT, NGINX_H2C, NGINX_H2C_PORT, REDIS, TLS, TLS_PORT, Answer, H2Client, World, fields_of,
     read_answer, waypoint_world,
 )  # fmt: skip
 from tests.lab import wait_until
@@ -328,6 +329,34 @@ def test_a_stream_that_its_client_resets_ends_at_the_server_too(world: World) ->
         client.h2.reset_stream(number)
         client.flush()
         assert ended.wait(20)
+
+
+# --- gRPC ------------------------------------------------------------------------------------------
+
+# All cases of grpc-go's own client that need no credentials of a cloud provider (compute_engine_*, service_account_*,
+# jwt_token_*, per_rpc_*, oauth2_*, google_default_*), which speak TLS to names that only exist there.
+GRPC_CASES = [
+    "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
+    "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "status_code_and_message",
+    "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service", "pick_first_unary",
+    "orca_per_rpc", "orca_oob",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def interop(world: World) -> World:
+    if not shutil.which("grpc-interop-client") or not shutil.which("grpc-interop-server"):
+        pytest.skip("grpc-go's interop programs could not be built here")
+    server = world.mesh.lab.spawn("grpc-interop", world.app, ["grpc-interop-server", "-port", str(GRPC_PORT)])
+    wait_for_port(world.app, GRPC_PORT, server)
+    return world
+
+
+@pytest.mark.parametrize("case", GRPC_CASES)
+def test_grpc_interop(interop: World, case: str) -> None:
+    command = ["grpc-interop-client", "-server_host", interop.vips["app"], "-server_port", str(GRPC), "-test_case", case]
+    done = interop.mesh.client.run(command, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- WebSockets ------------------------------------------------------------------------------------

@@ -135,6 +135,26 @@ def test_a_broken_change_keeps_what_was_there_and_says_so(world: World) -> None:
     world.waypoint.require_alive()
 
 
+def test_a_policy_under_load_refuses_only_what_it_names(world: World) -> None:
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "no-secrets", "namespace": "mesh"},
+        "spec": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": "server-b"}],
+            "action": "DENY",
+            "rules": [{"to": [{"operation": {"paths": ["/secret*"]}}]}],
+        },
+    }
+    with Load(world, world.url(service="server-b"), seconds=2) as load:
+        for _ in range(3):
+            world.mesh.lab.mesh.apply(policy)
+            wait_until("the refusal", lambda: world.status("/secret", service="server-b") == 403)
+            world.mesh.lab.mesh.delete("AuthorizationPolicy", "mesh", "no-secrets")
+            wait_until("its end", lambda: world.status("/secret", service="server-b") == 200)
+    assert set(load.codes) == {"200"}, load.codes
+
+
 # --- filters ---------------------------------------------------------------------------------------
 
 

