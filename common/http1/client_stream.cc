@@ -39,8 +39,9 @@ coro::Task<Result<http::ResponseHead>> ClientStream::response(coro::CancelSource
     switched_ = connection_.decoder_.switches();
     if (switched_ && !connection_.may_switch_) {
       connection_.broken_ = true;
-      co_return std::unexpected(Error(Errc::protocol, ErrorSource::upstream,
-                                      "reading a response: another protocol, which nobody asked for"));
+      co_return std::unexpected(
+          Error(Errc::protocol, ErrorSource::upstream,
+                "reading a response: another protocol, which nobody asked for"));
     }
     const bool interim = head.status < 200 && !switched_;
     head.fields.remove("content-length");

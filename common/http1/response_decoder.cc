@@ -127,7 +127,9 @@ int ResponseDecoder::finish_head() {
   const bool keep = lists_token(head_.fields, "connection", "keep-alive");
   keep_alive_ = !close && !until_close_ && (keep || head_.version == http::Version::http_1_1);
   switches_ = head_.status == 101 || (connect_request_ && head_.status / 100 == 2);
-  if (head_request_ || switches_) parser_->flags |= F_SKIPBODY;
+  // llhttp would wait for the bytes that a 304 only speaks of.
+  if (switches_ || head_request_ || http::has_no_body(head_.status, "GET"))
+    parser_->flags |= F_SKIPBODY;
 
   phase_ = Phase::body;
   line_bytes_ = 0;

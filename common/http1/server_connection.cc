@@ -87,7 +87,8 @@ coro::Task<Result<Step>> ServerConnection::step(Deadline deadline, coro::CancelS
       keep_alive_ = false;
       Error error = more.error().from(ErrorSource::downstream);
       // RFC 9110 section 15.5.9: something of a request had come.
-      if (error.code == Errc::timed_out && !parser_.between_messages()) error = error.with_detail(408);
+      if (error.code == Errc::timed_out && !parser_.between_messages())
+        error = error.with_detail(408);
       co_return std::unexpected(error);
     }
     if (more->empty()) {

@@ -56,7 +56,9 @@ class ServerConnection {
   /// The answer under way, and every further one, says `Connection: close`.
   void drain() noexcept { draining_ = true; }
   /// Between two requests, with nothing read of another.
-  [[nodiscard]] bool idle() const noexcept { return !busy_ && parser_.between_messages(); }
+  [[nodiscard]] bool idle() const noexcept {
+    return !busy_ && parser_.between_messages() && input_.empty();
+  }
   /// Of the last head: the access log's view of who is at fault is the caller's.
   [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_ && !draining_; }
 

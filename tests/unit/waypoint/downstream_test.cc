@@ -11,19 +11,26 @@ using model::test::ip;
 
 constexpr std::string_view kGateway = "infra/waypoint";
 
+model::WaypointRef ours() {
+  model::WaypointRef waypoint;
+  waypoint.name = kGateway;
+  return waypoint;
+}
+
 model::SnapshotPtr mesh() {
   model::Workload mine = model::test::pod("mine", "10.0.0.1");
-  mine.waypoint = model::WaypointRef{.name = std::string(kGateway)};
+  mine.waypoint = ours();
   const auto near = model::test::share(mine);
   const auto other = model::test::share(model::test::pod("other", "10.0.0.2"));
   model::ServiceRecord record = model::test::service("10.96.0.1", {near});
   model::Service service = *record.service;
-  service.waypoints = {model::WaypointRef{.name = std::string(kGateway)}};
+  service.waypoints = {ours()};
   record.service = std::make_shared<const model::Service>(service);
   return model::test::snapshot({near, other}, {record});
 }
 
-std::expected<Meant, NotMeant> asked(std::string_view authority, std::string_view gateway = kGateway) {
+std::expected<Meant, NotMeant> asked(std::string_view authority,
+                                     std::string_view gateway = kGateway) {
   return what_is_meant(*mesh(), gateway, "", authority, "default");
 }
 

@@ -55,9 +55,9 @@ coro::Task<void> echo(std::unique_ptr<http::ServerStream> stream) {
 }
 
 TEST_CASE("body, answer and trailers cross, in their order") {
-  run(exchange,
-      std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
-      std::string("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"),
+  run(exchange, std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
+      std::string("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: "
+                  "1\r\n\r\n"),
       &echo);
 }
 
@@ -97,8 +97,10 @@ coro::Task<void> talk(std::unique_ptr<http::ServerStream> stream) {
 
 TEST_CASE("after 101 bytes cross both ways, those that came early too") {
   run(exchange,
-      std::string("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chess\r\n\r\nearly"),
-      std::string("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: chess\r\n\r\nearly"),
+      std::string(
+          "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chess\r\n\r\nearly"),
+      std::string(
+          "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: chess\r\n\r\nearly"),
       &talk);
 }
 
@@ -112,7 +114,8 @@ coro::Task<void> expects_failure(std::unique_ptr<http::ServerStream> stream) {
 }
 
 TEST_CASE("a malformed body fails on the other loop, which may still answer it") {
-  run(exchange, std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+  run(exchange,
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
       std::string("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
       &expects_failure);
 }

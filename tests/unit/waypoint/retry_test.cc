@@ -39,9 +39,11 @@ TEST_CASE("an answer is retried when its status is among those that were named")
 }
 
 TEST_CASE("without a wish of the operator only what cannot do harm twice is repeated") {
-  const l7::RetryPolicy usual =
-      policy({RetryOn::server_error, RetryOn::reset, RetryOn::connect_failure, RetryOn::refused_stream}, false);
-  for (const Kind kind : {Kind::connect_failed, Kind::refused}) CHECK(wants_retry(usual, "POST", ended(kind)));
+  const l7::RetryPolicy usual = policy(
+      {RetryOn::server_error, RetryOn::reset, RetryOn::connect_failure, RetryOn::refused_stream},
+      false);
+  for (const Kind kind : {Kind::connect_failed, Kind::refused})
+    CHECK(wants_retry(usual, "POST", ended(kind)));
   for (const Kind kind : {Kind::reset, Kind::timed_out}) {
     CHECK_FALSE(wants_retry(usual, "POST", ended(kind)));
     CHECK(wants_retry(usual, "GET", ended(kind)));
@@ -51,8 +53,8 @@ TEST_CASE("without a wish of the operator only what cannot do harm twice is repe
 }
 
 TEST_CASE("what a circuit refused is never tried again") {
-  CHECK_FALSE(wants_retry(policy({RetryOn::server_error, RetryOn::connect_failure, RetryOn::reset}), "GET",
-                          ended(Kind::overflow)));
+  CHECK_FALSE(wants_retry(policy({RetryOn::server_error, RetryOn::connect_failure, RetryOn::reset}),
+                          "GET", ended(Kind::overflow)));
 }
 
 TEST_CASE("a policy of no conditions wants nothing") {

@@ -45,7 +45,8 @@ const std::string kOk = "HTTP/1.1 200 OK\r\n";
 
 TEST_CASE("an answer is read to its end, and the connection serves again") {
   run(one, Case{.answer = kOk + "Content-Length: 2\r\n\r\nab", .body = "ab"});
-  run(one, Case{.answer = kOk + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", .body = "a"});
+  run(one,
+      Case{.answer = kOk + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", .body = "a"});
   run(one, Case{.answer = "HTTP/1.1 204 No Content\r\n\r\n", .status = 204, .body = ""});
   run(one, Case{.answer = "HTTP/1.1 103 Early Hints\r\n\r\n" + kOk + "Content-Length: 0\r\n\r\n",
                 .body = ""});
@@ -137,7 +138,8 @@ coro::Task<void> stale(io::Loop&) {
   }
 }
 
-TEST_CASE("a kept connection that ends instead of an answer says that the request may be repeated") {
+TEST_CASE(
+    "a kept connection that ends instead of an answer says that the request may be repeated") {
   run(stale);
 }
 

@@ -45,7 +45,8 @@ void expect(std::string_view text, std::string_view expected, std::string_view m
 
 TEST_CASE("the end of a body is known by length, by chunks or by the connection's end") {
   expect("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "heabc");
-  expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n", "heabc");
+  expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n",
+         "heabc");
   expect("HTTP/1.1 200 OK\r\n\r\nabc", "h$abc");
 }
 
@@ -56,7 +57,8 @@ TEST_CASE("an answer that stops before its end is no whole one") {
 }
 
 TEST_CASE("interim answers come before the final one") {
-  expect("HTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "hehea");
+  expect("HTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na",
+         "hehea");
 }
 
 TEST_CASE("an answer to HEAD, 204 and 304 have no body") {

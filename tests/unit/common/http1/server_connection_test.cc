@@ -43,27 +43,32 @@ coro::Task<void> echo_all(io::Loop& loop, std::string sent, std::string expected
 
 TEST_CASE("requests behind each other are told one after the other, and each is answered") {
   run(echo_all,
-      std::string("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
-                  "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"),
+      std::string(
+          "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+          "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"),
       std::string("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"
                   "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nc"),
       true);
 }
 
 TEST_CASE("a client that closes is told so, and its connection ends behind the answer") {
-  run(echo_all, std::string("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"),
+  run(echo_all,
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"),
       std::string("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\na"), false);
 }
 
 TEST_CASE("a body that is malformed fails, and the answer to it says that the connection ends") {
-  run(echo_all, std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-      std::string("HTTP/1.1 400 Bad Request\r\ncontent-length: 6\r\nconnection: close\r\n\r\nfailed"),
+  run(echo_all,
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+      std::string(
+          "HTTP/1.1 400 Bad Request\r\ncontent-length: 6\r\nconnection: close\r\n\r\nfailed"),
       false);
 }
 
 TEST_CASE("a head that is malformed is answered with the status of its breach") {
   run(echo_all, std::string("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
-      std::string("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"), false);
+      std::string("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+      false);
 }
 
 coro::Task<void> head_times_out(io::Loop& loop, std::string begun, std::string expected) {
@@ -81,7 +86,8 @@ coro::Task<void> head_times_out(io::Loop& loop, std::string begun, std::string e
 
 TEST_CASE("a head that does not end in time is answered 408, and blank lines with nothing") {
   run(head_times_out, std::string("GET / HT"),
-      std::string("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
+      std::string(
+          "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
   run(head_times_out, std::string("\r\n"), std::string());
 }
 
@@ -145,7 +151,8 @@ coro::Task<void> short_answer(io::Loop& loop) {
   CHECK_FALSE(another);
 }
 
-TEST_CASE("an answer shorter than was said ends its connection: the next would be read as its rest") {
+TEST_CASE(
+    "an answer shorter than was said ends its connection: the next would be read as its rest") {
   run(short_answer);
 }
 

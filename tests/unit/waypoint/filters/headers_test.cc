@@ -24,7 +24,9 @@ l7::PathRewrite rewrite(Kind kind, std::string text) {
 
 TEST_CASE("fields are set, added and removed in the order of the changes") {
   HeaderFields fields{{"A", "1"}, {"b", "2"}, {"b", "3"}};
-  change_headers({{How::set, "a", "x"}, {How::add, "a", "y"}, {How::remove, "B", ""}, {How::add, "b", "z"}}, fields);
+  change_headers(
+      {{How::set, "a", "x"}, {How::add, "a", "y"}, {How::remove, "B", ""}, {How::add, "b", "z"}},
+      fields);
   CHECK(fields.count("a") == 2);
   CHECK(fields.find("a") == "x");
   CHECK(fields.count("b") == 1);
@@ -36,11 +38,12 @@ TEST_CASE("a prefix is replaced by segments, with one slash at the seam") {
   struct Row {
     std::string path, match, with, expected;
   };
-  for (const Row& row : {Row{"/foo/bar", "/foo", "/xyz", "/xyz/bar"}, Row{"/foo/bar", "/foo", "/xyz/", "/xyz/bar"},
-                         Row{"/foo", "/foo", "/xyz", "/xyz"}, Row{"/foo/", "/foo", "/xyz", "/xyz/"},
-                         Row{"/foo/bar", "/foo", "", "/bar"}, Row{"/foo/", "/foo", "", "/"},
-                         Row{"/foo", "/foo", "", "/"}, Row{"/foo/", "/foo", "/", "/"}, Row{"/foo", "/foo", "/", "/"},
-                         Row{"/foo?q=/foo", "/foo", "/x", "/x?q=/foo"}, Row{"/a", "/", "/x", "/x/a"}}) {
+  for (const Row& row :
+       {Row{"/foo/bar", "/foo", "/xyz", "/xyz/bar"}, Row{"/foo/bar", "/foo", "/xyz/", "/xyz/bar"},
+        Row{"/foo", "/foo", "/xyz", "/xyz"}, Row{"/foo/", "/foo", "/xyz", "/xyz/"},
+        Row{"/foo/bar", "/foo", "", "/bar"}, Row{"/foo/", "/foo", "", "/"},
+        Row{"/foo", "/foo", "", "/"}, Row{"/foo/", "/foo", "/", "/"}, Row{"/foo", "/foo", "/", "/"},
+        Row{"/foo?q=/foo", "/foo", "/x", "/x?q=/foo"}, Row{"/a", "/", "/x", "/x/a"}}) {
     CAPTURE(row.path);
     CAPTURE(row.with);
     CHECK(rewritten_path(rewrite(Kind::prefix, row.with), prefix(row.match), row.path) ==
@@ -54,7 +57,8 @@ std::string location(const l7::Redirect& redirect, std::string authority) {
   request.scheme = "http";
   request.authority = std::move(authority);
   request.path = "/a?b";
-  return std::string(redirect_reply(redirect, prefix("/"), request).fields.find("location").value_or(""));
+  return std::string(
+      redirect_reply(redirect, prefix("/"), request).fields.find("location").value_or(""));
 }
 
 TEST_CASE("a redirect keeps what it does not name, and writes no port that the scheme implies") {
