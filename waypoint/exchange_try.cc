@@ -78,7 +78,9 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
   }
   io::Expiry expiry(worker_.loop, deadline, &scope_.cancel_source());
   // Bytes of another protocol wait until the server has agreed to it.
-  const bool body = !may_switch() && (!client_.ended() || !replay_.bytes().empty());
+  // A gRPC request ends with DATA, also an empty one (gRPC over HTTP/2, Requests): servers of
+  // grpc-go do not see another end.
+  const bool body = !may_switch() && (grpc_ || !client_.ended() || !replay_.bytes().empty());
   const auto end = body || may_switch() ? http::End::no : http::End::yes;
   auto opened = co_await worker_.upstreams.open(*cluster_, lease_.pointer(), request_, end, wire(),
                                                 expiry.source());
@@ -236,7 +238,7 @@ coro::Task<void> Exchange::upload(coro::CancelSource* cancel) {
     if (!server.write(std::move(*bytes))) co_return;
   }
   if (!server.finish(client_.trailers())) co_return;
-  if (switched) co_return;
+  if (switched || watching_ != nullptr) co_return;
   start_mirrors();
   const Error gone = co_await client_.failure(cancel);
   if (gone.code == Errc::cancelled) co_return;

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import h2.connection
 import h2.events
 import h2.settings
 import pytest
@@ -334,13 +333,16 @@ def test_a_stream_that_its_client_resets_ends_at_the_server_too(world: World) ->
 # --- gRPC ------------------------------------------------------------------------------------------
 
 # All cases of grpc-go's own client that need no credentials of a cloud provider (compute_engine_*, service_account_*,
-# jwt_token_*, per_rpc_*, oauth2_*, google_default_*), which speak TLS to names that only exist there.
+# jwt_token_*, per_rpc_*, oauth2_*, google_default_*), which speak TLS to names that only exist there. And without
+# pick_first_unary, which grpc-go's own server (1.76) cannot pass with nothing between: it never tells its server ID.
 GRPC_CASES = [
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
     "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "status_code_and_message",
-    "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service", "pick_first_unary",
+    "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service",
     "orca_per_rpc", "orca_oob",
 ]  # fmt: skip
+# What grpc's description of these cases asks for.
+ORCA_CONFIG = '{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}'
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +357,8 @@ def interop(world: World) -> World:
 @pytest.mark.parametrize("case", GRPC_CASES)
 def test_grpc_interop(interop: World, case: str) -> None:
     command = ["grpc-interop-client", "-server_host", interop.vips["app"], "-server_port", str(GRPC), "-test_case", case]
+    if case.startswith("orca"):
+        command += ["-service_config_json", ORCA_CONFIG]
     done = interop.mesh.client.run(command, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -517,8 +521,6 @@ def test_what_is_under_way_at_sigterm_ends_well(world: World) -> None:
         ended = world.waypoint
         ended.signal(signal.SIGTERM)
         client.wait(lambda event: isinstance(event, h2.events.ConnectionTerminated))
-        # Python's h2 gives up at a GOAWAY; RFC 9113 section 6.8 lets streams that were begun go on.
-        client.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
         client.send(number, b"second", end=True)
         assert client.answer(number)[2] == b"first second"
         late = read_answer(reader)

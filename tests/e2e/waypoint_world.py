@@ -148,6 +148,10 @@ class H2Client:
                 client_side=True, validate_outbound_headers=False, normalize_outbound_headers=False
             )
         )
+        # Python's h2 gives up at a GOAWAY; RFC 9113 section 6.8 lets streams that were begun go on.
+        machine, still_open = self.h2.state_machine, h2.connection.ConnectionState.CLIENT_OPEN
+        after_goaway = {(still_open, h2.connection.ConnectionInputs.RECV_GOAWAY): (None, still_open)}
+        machine._transitions = {**machine._transitions, **after_goaway}  # type: ignore[misc]
         self.h2.initiate_connection()
         if settings:
             self.h2.update_settings(dict(settings))
