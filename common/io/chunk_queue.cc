@@ -54,8 +54,12 @@ Buffer ChunkQueue::take(std::size_t bytes_max) {
   if (empty() || bytes_max == 0) return {};
   if (blocks_.front().size() <= bytes_max) {
     Buffer whole = std::move(blocks_.front());
-    blocks_.erase(blocks_.begin());
     size_ -= whole.size();
+    if (blocks_.size() == 1) {
+      blocks_ = std::vector<Buffer>();  // holds no memory while it is empty
+    } else {
+      blocks_.erase(blocks_.begin());
+    }
     return whole;
   }
   Buffer piece = Buffer::copy_of(blocks_.front().view().first(bytes_max));
@@ -77,7 +81,6 @@ void ChunkQueue::consume(std::size_t bytes) noexcept {
     ++done;
   }
   if (done == blocks_.size()) {
-    // Empty: a vector's own block (a few pointers) may stay, the bytes' blocks go.
     blocks_ = std::vector<Buffer>();
   } else {
     blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(done));
