@@ -33,7 +33,7 @@ ENVOY_NEAR = {HTTP_PORT: 19080, BULK_PORT: 19201}
 _HAPROXY = """\
 global
   nbthread {threads}
-  maxconn 32768
+  maxconn 4096
 defaults
   mode tcp
   timeout connect 5s
