@@ -1,9 +1,9 @@
 #include "ztunnel/admin_pages.h"
 
+#include "common/admin/version.h"
 #include "common/base/log.h"
 #include "ztunnel/config_dump.h"
 #include "ztunnel/dashboard.h"
-#include "common/admin/version.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 // The program's command line. Each command is one function; what they do is elsewhere.
+#include "common/admin/version.h"
 #include "ztunnel/admin_client.h"
 #include "ztunnel/app.h"
 #include "ztunnel/check/check.h"
@@ -6,7 +7,6 @@
 #include "ztunnel/flows_command.h"
 #include "ztunnel/release.h"
 #include "ztunnel/settings.h"
-#include "common/admin/version.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

@@ -64,7 +64,7 @@ class TunnelStream final : public io::ByteStream {
   coro::Event writable_;
   bool waits_for_room_ = false;
   bool refused_unseen_ = false;  // the peer never looked at its request
-  bool bulk_ = false;  // its last write was a large one
+  bool bulk_ = false;            // its last write was a large one
 };
 
 }  // namespace aquifer::hbone

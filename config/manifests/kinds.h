@@ -7,9 +7,9 @@
 namespace aquifer::manifests {
 
 enum class KindState : std::uint8_t {
-  read,          ///< has a reader in read_objects.h
-  not_yet,       ///< part of the design; this version goes on without it
-  unknown,       ///< none of ours
+  read,     ///< has a reader in read_objects.h
+  not_yet,  ///< part of the design; this version goes on without it
+  unknown,  ///< none of ours
 };
 
 /// The API group is what stands before the slash of apiVersion; empty for `v1`.

@@ -77,9 +77,10 @@ const TcpRoute* tcp_route(const Chain& chain, std::string_view server_name,
   // Gateway API: the most specific name wins, an exact one before any with a star.
   const TcpRoute* best = nullptr;
   std::size_t best_size = 0;
-  const bool own = !client_ns.empty() && std::ranges::any_of(chain.tcp_routes, [&](const auto& one) {
-    return one.source_namespace == client_ns;
-  });
+  const bool own =
+      !client_ns.empty() && std::ranges::any_of(chain.tcp_routes, [&](const auto& one) {
+        return one.source_namespace == client_ns;
+      });
   for (const TcpRoute& route : chain.tcp_routes) {
     if (route.source_namespace != (own ? client_ns : std::string_view())) continue;
     if (route.server_names.empty()) {

@@ -1,9 +1,9 @@
 // Reading a ClientHello off a real socket: whole, in pieces, not at all - and giving it back.
 #include "ztunnel/sniff.h"
 
+#include "common/tls/client_hello.h"
 #include "tests/unit/common/io/io_fixture.h"
 #include "tests/unit/common/tls/client_hello_samples.h"
-#include "common/tls/client_hello.h"
 
 #include <chrono>
 #include <string>
