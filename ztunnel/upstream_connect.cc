@@ -132,7 +132,8 @@ coro::Task<Connected> UpstreamConnector::connect(OutboundCall& call, LiveConnect
       const auto refusals = next ? Refusals::leave : Refusals::wait;
       // A waypoint may answer for itself, or send the connection elsewhere once it has seen it.
       const bool last = !next && call.target.via == model::Via::nobody;
-      auto stream = co_await reach(call, live, patience, refusals, last ? early : nullptr);
+      auto* const with = last ? early : nullptr;
+      auto stream = co_await reach(call, live, patience, refusals, with);
       if (stream) {
         pod_.avoided.succeeded(call.target.endpoint);
         co_return std::move(*stream);
