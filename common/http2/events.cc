@@ -135,7 +135,13 @@ int Events::header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* n
   } else {
     connection.reader_.response_field(stream.response, n, v);
   }
-  return 0;
+  if (!connection.reader_.is_hopeless()) return 0;
+  connection.heading_ = nullptr;
+  connection.count(Flood::early_reset);
+  connection.reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+  connection.fail(stream, kLargeHead.from(connection.peer_source()));
+  // The rest of the block is decoded, as it must be, and not told.
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 // nghttp2 would leave a field out that breaks a rule. Whoever sends one means no good: the stream

@@ -35,10 +35,18 @@ class HeadReader {
   /// extended CONNECT stands for.
   [[nodiscard]] HeadVerdict end_request(http::RequestHead& head);
   [[nodiscard]] HeadVerdict end_response(http::ResponseHead& head);
+  /// So far beyond the limits that the rest is not worth being looked at: a few bytes of HPACK can
+  /// stand for thousands.
+  [[nodiscard]] bool is_hopeless() const noexcept {
+    return bytes_ > kHopelessTimes * limits_.bytes_max;
+  }
   [[nodiscard]] HeadVerdict end_trailers() const noexcept { return verdict_; }
 
  private:
   [[nodiscard]] bool admit(std::string_view name, std::string_view value) noexcept;
+
+  // A head up to this much larger than allowed is read to its end, to be answered.
+  static constexpr std::size_t kHopelessTimes = 4;
 
   HeadLimits limits_;
   std::size_t bytes_ = 0;

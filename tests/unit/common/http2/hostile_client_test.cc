@@ -155,6 +155,30 @@ TEST_CASE("a head beyond its limits is answered 431, and the connection goes on"
   run(too_large, many);
 }
 
+coro::Task<void> bomb(io::Loop& loop) {
+  RawClient client;
+  client.start(loop, greet);
+  // One field of 3,900 bytes that goes into the table (RFC 7541 section 6.2.1), then a byte for
+  // each time that it is meant again: 16 KiB stand for 47 MB.
+  std::string fields = get_block();
+  std::string one = block({{"x", std::string(3'900, 'y')}});
+  one.front() = 0x40;
+  fields += one + std::string(12'000, '\xbe');
+  client.peer->send(headers(1, fields));
+  const Frame told = co_await client.peer->next_of(kRstStream);
+  CHECK(told.stream == 1);
+  CHECK(told.number() == kEnhanceYourCalm);
+  // The table is as the client thinks.
+  client.peer->send(headers(3, get_block() + "\xbe"));
+  const Frame answered = co_await client.peer->next_of(kHeaders);
+  CHECK(answered.stream == 3);
+  co_await client.finish();
+}
+
+TEST_CASE("a few bytes that stand for a head of megabytes reset their stream") {
+  run(bomb);
+}
+
 coro::Task<void> floods(io::Loop& loop, std::string often, std::size_t times,
                         ServerOptions options) {
   RawClient client;
