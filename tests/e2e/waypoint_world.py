@@ -43,6 +43,7 @@ APP_PORTS = [
     ServicePort(NGINX_H2C, NGINX_H2C_PORT, "nginx", "kubernetes.io/h2c"),
 ]
 TIMEOUT_S = 30.0
+SET_UP_TIMEOUT_S = 90.0
 # A client that breaks off its head must not hold up a test for the default of 30 s.
 HEAD_TIMEOUT_S = 3
 
@@ -132,7 +133,7 @@ def waypoint_world(mesh: Mesh, env: Mapping[str, str] | None = None) -> Iterator
         except LabError:
             return False
 
-    wait_until("the waypoint to stand between", passes, TIMEOUT_S)
+    wait_until("the waypoint to stand between", passes, SET_UP_TIMEOUT_S)
     yield world
     world.waypoint.require_alive()
     world.waypoint.stop()
