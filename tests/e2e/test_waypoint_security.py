@@ -220,7 +220,7 @@ def test_requests_are_denied_by_path_and_method_and_the_answer_is_envoys(world: 
     said = world.explained("/x/../admin/x")
     assert said["verdict"] == "denied"
     assert "explicitly denied by: mesh/deny rule 0" in json.dumps(said)
-    assert "would pass if the path were not /admin*" in json.dumps(said)
+    assert "would pass if the method were not GET" in json.dumps(said)
     assert world.explained("/")["verdict"] == "allowed"
     # Another spelling of the same path is the same path.
     for path in ("/x/../admin/x", "/%61dmin/x", "/./admin/x"):
