@@ -223,6 +223,10 @@ coro::Task<void> App::check_pods() {
     if (!slept) co_return;
     supervisor_->check();
     if (dns_servers_.poll()) tell_dns_servers();
+    if (!start_forgotten_ && supervisor_->pending() == 0) {
+      start_forgotten_ = true;
+      forget_code_of_start();
+    }
     trim_memory_when_idle();
   }
 }

@@ -64,6 +64,7 @@ class App {
   std::unique_ptr<PodSupervisor> supervisor_;
   std::unique_ptr<AdminPages> admin_;
   std::uint64_t operations_at_check_ = 0;
+  bool start_forgotten_ = false;
   coro::Event pods_changed_;
   coro::Event stop_asked_;
   coro::Scope background_;
