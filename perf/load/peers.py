@@ -4,10 +4,11 @@ node1: plain/client, mesh/client-uring     node2: plain/server, mesh/server-urin
 node3: mesh/client-epoll                   node4: mesh/server-epoll
 node5: mesh/client-near, mesh/server-near
 node6: mesh/client-debian13                node7: mesh/server-debian13
-Namespace `mesh` is enrolled: each backend has a pair of nodes of its own, and "aquifer near" one node for both pods. In `plain` nothing is captured: there HAProxy
-and Envoy have a hop in the client's pod, which the client dials, and a hop in the server's. All proxies have two
-threads, check each other's certificate (both from the mesh's CA) and keep their default logs: ours has a line for
-each connection. HAProxy makes a TLS connection for each of the client's; Envoy and Aquifer share one among many.
+Namespace `mesh` is enrolled: each backend has a pair of nodes of its own, and "aquifer near" one node for both pods. In
+`plain` nothing is captured: there HAProxy and Envoy have a hop in the client's pod, which the client dials, and a hop in
+the server's. All proxies have two threads, check each other's certificate (both from the mesh's CA) and keep their
+default logs: ours has a line for each connection. HAProxy makes a TLS connection for each of the client's; Envoy and
+Aquifer share one among many.
 """
 
 from __future__ import annotations
