@@ -126,6 +126,17 @@ TEST_CASE("when all tiers together are too weak each takes what it can, and pani
   CHECK(shares(*cluster, at(seconds(2))) == std::map<std::string, double>{{"eu-a-1", 100}});
 }
 
+TEST_CASE("while farther ones can carry the load the nearer do not panic") {
+  World world{places({{"eu", "a", "1"}, {"us", "a", "1"}})};
+  world.here.locality = kHere;
+  world.config.balancing.prefer_near = true;
+  world.config.balancing.panic_percent = 50;
+  sicken(world, "eu", 2);
+  const auto cluster = world.cluster();
+  CHECK(tally(*cluster, 1000).size() == 4);
+  CHECK(shares(*cluster)["eu-a-1"] == doctest::Approx(46.7).epsilon(0.05));
+}
+
 TEST_CASE("traffic is distributed over localities by the rule for this one") {
   World world{places(kAround)};
   world.here.locality = kHere;
@@ -155,6 +166,19 @@ TEST_CASE("the narrowest destination takes an endpoint, and a share of nothing g
   CHECK(now["eu-a-1"] == doctest::Approx(50).epsilon(0.05));
   CHECK(now["eu-a-2"] == doctest::Approx(50).epsilon(0.05));
   CHECK(now.count("us-a-1") == 0);
+  // Not even what was tried everywhere else in vain.
+  const auto cluster = world.cluster();
+  std::vector<model::EndpointId> tried;
+  for (const EndpointPtr& each : cluster->endpoints())
+    if (each->workload->locality.region == "eu") tried.push_back(each->id);
+  PickRequest request;
+  request.now = at({});
+  request.tried = tried;
+  CHECK(cluster->pick(request)->endpoint().workload->locality.region == "eu");
+  // Two parts are narrower than one, wherever they stand.
+  world.config.balancing.distribute = {{"*", {{"*/a/1", 30}, {"eu/*", 70}}}};
+  now = shares(*world.cluster());
+  CHECK(now["eu-a-2"] == doctest::Approx(70).epsilon(0.04));
   // A rule of nothing but zeros is no rule.
   world.config.balancing.distribute = {{"*", {{"us", 0}}}};
   CHECK(shares(*world.cluster()).size() == 3);

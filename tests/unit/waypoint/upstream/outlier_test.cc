@@ -78,6 +78,23 @@ TEST_CASE("it comes back by itself, and stays away longer each time") {
   }
 }
 
+TEST_CASE("what was under way when it was left out is not held against it on its return") {
+  World world{pods(2)};
+  watch(world);
+  const auto cluster = world.cluster();
+  PickRequest request;
+  request.now = at({});
+  request.preferred = endpoint_of(*cluster, "pod00001").id;
+  std::vector<Lease> under_way;
+  for (int i = 0; i < 2; ++i) under_way.push_back(cluster->pick(request).value());
+  fail_times(*cluster, "pod00001", 3);
+  for (Lease& lease : under_way) lease.done(at(seconds(1)), Outcome::reset);
+  fail_times(*cluster, "pod00001", 2, at(seconds(30)));
+  CHECK_FALSE(is_out(*cluster, "pod00001", at(seconds(30))));
+  fail_times(*cluster, "pod00001", 1, at(seconds(30)));
+  CHECK(is_out(*cluster, "pod00001", at(seconds(30))));
+}
+
 TEST_CASE("two loops agree: failures add up, and who is left out is left out for both") {
   World world;
   watch(world, 4);
@@ -269,6 +286,16 @@ TEST_CASE("loops on threads of their own never leave out more than the share, no
   CHECK(ejections.ejected(at({})) == 5);
   CHECK(ejections.total() == 5);
   for (const auto& loop : loops) CHECK(tally(*loop, 500).size() == 5);
+}
+
+TEST_CASE("of two loops that reach the limit at once one leaves the endpoint out") {
+  Ejections ejections;
+  const l7::OutlierDetection rules;
+  const auto record = ejections.record_of(1);
+  CHECK(ejections.eject(*record, rules, 20, at({})));
+  CHECK_FALSE(ejections.eject(*record, rules, 20, at({})));
+  CHECK(ejections.total() == 1);
+  CHECK(record->returns() == at(rules.base_ejection));
 }
 
 TEST_CASE("the records of endpoints that are gone are dropped") {
