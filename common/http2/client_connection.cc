@@ -32,6 +32,16 @@ bool ClientConnection::can_open() const noexcept {
   return attached() < std::min(options_.streams_max, theirs);
 }
 
+coro::Task<Status> ClientConnection::settled(coro::CancelSource* cancel) {
+  coro::WaitList::Place place(settings_waiters_);
+  while (!settings_came_ && !ended_) {
+    const Status woken = co_await place.event.wait(cancel);
+    if (!woken) co_return std::unexpected(woken.error());
+  }
+  if (ended_) co_return std::unexpected(kClosed.retryable());
+  co_return Status{};
+}
+
 bool ClientConnection::takes_upgrades() const noexcept {
   return peers_setting(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }

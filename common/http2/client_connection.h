@@ -20,6 +20,10 @@ class ClientConnection final : Connection {
   }
   /// Alive, not draining, and a stream is free.
   [[nodiscard]] bool can_open() const noexcept;
+  /// Waits for the server's SETTINGS: whoever wants an upgrade on a new connection has to know what
+  /// it takes. Errc::closed when the connection ends before. Any number may wait; the connection
+  /// outlives them.
+  [[nodiscard]] coro::Task<Status> settled(coro::CancelSource* cancel);
   /// Has the server said that it takes extended CONNECT (RFC 8441)? False before its SETTINGS.
   [[nodiscard]] bool takes_upgrades() const noexcept;
   /// Frames the head of a request. Errc::limit or closed when can_open() is false: Retry::yes, as

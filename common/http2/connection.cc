@@ -71,6 +71,7 @@ coro::Task<void> Connection::live(io::Buffer first, coro::CancelSource* cancel) 
   loops_.spawn(watch());
   co_await read_loop(std::move(first));
   ended_ = true;
+  settings_waiters_.notify_all();
   fail_streams(kEnded.from(peer_source()));
   while (held_ > 0) {
     const Status woken = co_await streams_gone_.wait();
@@ -234,6 +235,7 @@ void Connection::part(Error why) {
   parting_ = true;
   ended_ = true;
   parted_at_ = loop_.now();
+  settings_waiters_.notify_all();
   fail_streams(why);
   recheck_.notify();
   flush_soon();

@@ -9,6 +9,7 @@
 #include "common/coro/cancel.h"
 #include "common/coro/event.h"
 #include "common/coro/scope.h"
+#include "common/coro/wait_list.h"
 #include "common/http/stream.h"
 #include "common/http2/closed_streams.h"
 #include "common/http2/frame_walker.h"
@@ -77,6 +78,8 @@ class Connection {
   std::size_t awaiting_ = 0;  // server: requests about to be given out, and not reset meanwhile
   bool ended_ = false;
   bool draining_ = false;
+  bool settings_came_ = false;
+  coro::WaitList settings_waiters_;  // told when SETTINGS came, and at the end
   bool goaway_came_ = false;
 
  private:
@@ -185,7 +188,6 @@ class Connection {
   std::uint64_t ping_number_ = 0;
   std::uint64_t ping_awaited_ = 0;  // 0: none
   bool started_ = false;
-  bool settings_came_ = false;
   bool parting_ = false;
   bool end_said_ = false;
 };

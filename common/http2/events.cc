@@ -165,7 +165,9 @@ int Events::frame(nghttp2_session* session, const nghttp2_frame* frame, void* us
         head_ended(connection, *stream, end_stream);
       break;
     case NGHTTP2_SETTINGS:
-      if (!std::exchange(connection.settings_came_, true)) connection.recheck_.notify();
+      if (std::exchange(connection.settings_came_, true)) break;
+      connection.recheck_.notify();
+      connection.settings_waiters_.notify_all();
       break;
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)

@@ -249,17 +249,15 @@ TEST_CASE("no more streams are opened than the server allows") {
 
 coro::Task<void> upgrades(io::Loop& loop) {
   RawServer server;
-  server.start(loop);
+  server.start(loop, "");
   http::RequestHead head = get("/chat");
   head.upgrade = "websocket";
   const auto refused = server.client->open(head, http::End::no);
   REQUIRE(!refused.has_value());
   CHECK(refused.error().code == Errc::invalid);
   server.peer->send(setting(8, 1));
-  for (int i = 0; i < 3; ++i) {
-    const Frame settings = co_await server.peer->next_of(kSettings);
-    CHECK(settings.stream == 0);
-  }
+  const Status settled = co_await server.client->settled(nullptr);
+  REQUIRE(settled.has_value());
   REQUIRE(server.client->takes_upgrades());
   StreamPtr stream = open(server, head, http::End::no);
   const Frame asked = co_await server.peer->next_of(kHeaders);
@@ -277,6 +275,22 @@ coro::Task<void> upgrades(io::Loop& loop) {
 
 TEST_CASE("an upgrade is asked for by extended CONNECT where the server takes it, and only there") {
   run(upgrades);
+}
+
+coro::Task<void> never_settled(io::Loop& loop) {
+  RawServer server;
+  server.start(loop, "");
+  server.peer->hang_up();
+  const Status settled = co_await server.client->settled(nullptr);
+  REQUIRE(!settled.has_value());
+  CHECK(settled.error().code == Errc::closed);
+  CHECK(settled.error().retry == Retry::yes);
+  co_await server.running.join();
+  server.client.reset();
+}
+
+TEST_CASE("whoever waits for a server's SETTINGS is told when the connection ends before") {
+  run(never_settled);
 }
 
 coro::Task<void> lost(io::Loop& loop) {
