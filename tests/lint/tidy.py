@@ -99,6 +99,11 @@ def threads(sources: list[Source]) -> list[Finding]:
     return findings
 
 
+def _lists(build: str, relative: PurePosixPath) -> bool:
+    stem = str(relative).removesuffix("_fuzz.cc")
+    return re.search(rf"'(?:{re.escape(str(relative))}|{re.escape(stem)})'", build) is not None
+
+
 def listed(sources: list[Source]) -> list[Finding]:
     """Every .cc stands in its folder's meson.build: what is not built is not tested."""
     builds = {source.folder: source.text for source in sources if PurePosixPath(source.path).name == "meson.build"}
@@ -108,14 +113,11 @@ def listed(sources: list[Source]) -> list[Finding]:
             continue
         folder = PurePosixPath(source.folder)
         name = PurePosixPath(source.path).name
-        for place in (folder, *folder.parents):
-            text = builds.get(str(place))
-            if text is not None:
-                break
-        relative = str(PurePosixPath(source.path).relative_to(place))
-        stem = relative.removesuffix("_fuzz.cc")
-        if not re.search(rf"'(?:{re.escape(relative)}|{re.escape(stem)})'", text or ""):
-            findings.append(Finding(source.path, 1, f"{name} does not stand in {place}/meson.build"))
+        # A library above may take some of a folder's files, by their path from there.
+        builders = [place for place in (folder, *folder.parents) if str(place) in builds]
+        if not any(_lists(builds[str(place)], PurePosixPath(source.path).relative_to(place)) for place in builders):
+            nearest = builders[0] if builders else folder
+            findings.append(Finding(source.path, 1, f"{name} does not stand in {nearest}/meson.build"))
     return findings
 
 
