@@ -8,6 +8,7 @@
 #include "common/admin/server.h"
 #include "config/ca/cert_manager.h"
 #include "config/manifests/mesh_watch.h"
+#include "waypoint/request_pages.h"
 #include "waypoint/settings.h"
 #include "waypoint/worker_thread.h"
 
@@ -29,6 +30,7 @@ class AdminPages {
     const ca::CertManager& certs;
     const std::vector<std::unique_ptr<WorkerThread>>& workers;
     std::function<void()> quit;
+    std::function<SelfPtr()> self;
   };
   explicit AdminPages(Parts parts);
   AdminPages(const AdminPages&) = delete;
@@ -49,7 +51,11 @@ class AdminPages {
   [[nodiscard]] std::expected<void, std::string> open(const IpAddress& address, std::uint16_t port,
                                                       const admin::Router& router);
 
+  [[nodiscard]] coro::Task<admin::Response> answer_dump(admin::Request request);
+  [[nodiscard]] coro::Task<admin::Response> answer_clusters(admin::Request request);
+
   Parts parts_;
+  RequestPages requests_;
   admin::Readiness readiness_;
   admin::Readiness::Task starting_;
   admin::Readiness::Task identity_;

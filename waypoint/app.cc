@@ -102,8 +102,10 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
     workers_.push_back(std::move(*worker));
   }
   for (const auto& worker : workers_) node_.workers.push_back(&worker->worker());
-  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{
-      loop, settings_, registry_, *mesh_, *certs_, workers_, [this] { stop_asked_.notify(); }});
+  admin_ = std::make_unique<AdminPages>(
+      AdminPages::Parts{loop, settings_, registry_, *mesh_, *certs_, workers_,
+                        [this] { stop_asked_.notify(); }, [this] { return self_; }});
+  observe();
   if (auto opened = admin_->listen(); !opened) return opened;
   if (settings_.plain) {
     if (auto opened = listen(settings_.plain->listen_port, plain_listeners_); !opened)
@@ -128,6 +130,25 @@ std::expected<void, std::string> App::listen(std::uint16_t port, std::vector<Fd>
     out.push_back(std::move(*listener));
   }
   return {};
+}
+
+void App::observe() {
+  using telemetry::MetricKind;
+  for (const auto& worker : workers_) {
+    registry_.observe(MetricKind::gauge, "aquifer_waypoint_exchanges", "Requests under way.",
+                      {{"worker", worker->name()}}, [raw = &worker->worker()]() -> std::int64_t {
+                        return raw->exchanges.load(std::memory_order_relaxed);
+                      });
+  }
+  registry_.observe(MetricKind::gauge, "aquifer_waypoint_upstream_connections",
+                    "Open HTTP connections to endpoints.", {}, [this]() -> std::int64_t {
+                      return static_cast<std::int64_t>(circuits_.totals(loop_->now()).connections);
+                    });
+  registry_.observe(MetricKind::gauge, "aquifer_waypoint_ejected_endpoints",
+                    "Endpoints that are left out because they failed.", {},
+                    [this]() -> std::int64_t {
+                      return static_cast<std::int64_t>(circuits_.totals(loop_->now()).ejected);
+                    });
 }
 
 coro::Task<void> App::serve() {

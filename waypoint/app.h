@@ -33,6 +33,7 @@ class App {
   explicit App(const Settings& settings);
   [[nodiscard]] std::expected<void, std::string> build(io::Loop& loop);
   [[nodiscard]] std::expected<void, std::string> listen(std::uint16_t port, std::vector<Fd>& out);
+  void observe();
   [[nodiscard]] coro::Task<void> serve();
   [[nodiscard]] coro::Task<void> wait_for_stop();
   [[nodiscard]] coro::Task<void> drain();

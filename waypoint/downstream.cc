@@ -21,7 +21,7 @@ bool is_namespace_of(std::string_view ns, std::string_view gateway) noexcept {
 std::expected<Meant, NotMeant> service_meant(const model::ServiceRecordPtr& record,
                                              std::string_view gateway, SocketAddress wanted) {
   const model::ServicePtr& service = record->service;
-  if (!uses(*service, gateway) && !is_namespace_of(service->ns, gateway)) {
+  if (!serves(*service, gateway)) {
     return std::unexpected(NotMeant{.reason = service->hostname + " does not use this waypoint"});
   }
   if (service->find_port(wanted.port) == nullptr) {
@@ -32,6 +32,10 @@ std::expected<Meant, NotMeant> service_meant(const model::ServiceRecordPtr& reco
 }
 
 }  // namespace
+
+bool serves(const model::Service& service, std::string_view gateway) {
+  return uses(service, gateway) || is_namespace_of(service.ns, gateway);
+}
 
 std::expected<Meant, NotMeant> what_is_meant(const model::Snapshot& snapshot,
                                              std::string_view gateway, std::string_view network,

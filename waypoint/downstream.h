@@ -42,6 +42,9 @@ struct Downstream {
 
 using DownstreamPtr = std::shared_ptr<const Downstream>;
 
+/// Is this waypoint (NAMESPACE/NAME) asked for the service's traffic, or may it be?
+[[nodiscard]] bool serves(const model::Service& service, std::string_view gateway);
+
 /// What a CONNECT asks of this waypoint.
 struct Meant {
   model::ServicePtr service;

@@ -39,7 +39,7 @@ Exchange::Exchange(Worker& worker, DownstreamPtr downstream, http::ServerStream&
       client_(client),
       request_(client.request()),
       snapshot_(worker.snapshot),
-      live_(worker.live, *this) {
+      live_(worker.live, record_, &request_) {
   worker_.exchanges.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -54,7 +54,11 @@ coro::Task<void> Exchange::run(coro::CancelSource* cancel) {
   if (!reply) reply = choose_route();
   if (!reply) reply = co_await apply_filters();
   if (!reply) reply = take_action();
-  if (!reply) reply = co_await forward();
+  if (!reply) {
+    record_.phase = Phase::connecting;
+    reply = co_await forward();
+  }
+  record_.phase = Phase::answering;
   if (reply) {
     co_await answer_locally(std::move(*reply));
   } else {

@@ -59,6 +59,7 @@ UpstreamPool::Wire Exchange::wire() const noexcept {
 
 coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy) {
   ++record_.tries;
+  record_.phase = Phase::connecting;
   pick_.now = worker_.loop.now();
   pick_.random = worker_.random();
   pick_.tried = tried_;
@@ -86,6 +87,7 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
                                                 expiry.source());
   if (!opened) co_return failed(expiry.why(opened.error()), HeadSent::no);
   upstream_ = std::move(*opened);
+  record_.phase = Phase::waiting;
   const MonoTime sent_at = worker_.loop.now();
   if (body) start_upload();
   for (int interim = 0;; ++interim) {

@@ -22,6 +22,17 @@ void add(telemetry::Series& series, RequestCounter counter, std::uint64_t n) noe
   series.values[counter].fetch_add(static_cast<std::int64_t>(n), std::memory_order_relaxed);
 }
 
+void tell_pages(Worker& worker, const RequestRecord& record) {
+  const bool refused = !record.refusal.empty();
+  if (!refused && !worker.journal.followed()) return;
+  const bool request = record.what == RecordOf::request;
+  SeenRequest seen = see(record, request ? &record.head : nullptr, worker.loop.now());
+  seen.event = end_of(record);
+  seen.worker = worker.index;
+  if (worker.journal.followed()) worker.journal.add(seen);
+  if (refused) worker.refusals.add(std::move(seen));
+}
+
 }  // namespace
 
 RequestMetrics::RequestMetrics(telemetry::Registry& registry)
@@ -77,6 +88,7 @@ void RequestMetrics::finish(Worker& worker, RequestRecord&& record) {
   histograms_.observe(cells, kResponseBytes, record.bytes_sent);
   if (record.tries > 1) retries_.add(record.tries - 1);
   if (record.flags.has(Flag::upstream_overflow)) overflows_.add();
+  tell_pages(worker, record);
   log_request(std::move(record), took);
 }
 
@@ -98,6 +110,7 @@ void RequestMetrics::finish_tcp(Worker& worker, ConnectionCounters& counters,
   }
   counters.add(ConnectionCounters::kClosed, 1);
   if (record.flags.has(Flag::upstream_overflow)) overflows_.add();
+  tell_pages(worker, record);
   log_request(std::move(record), took);
 }
 

@@ -20,6 +20,14 @@ namespace aquifer::waypoint {
 
 enum class RecordOf : std::uint8_t { request, connection };
 
+/// Where it is, for whoever looks.
+enum class Phase : std::uint8_t {
+  deciding,    ///< policies, the route, its filters (an injected delay is here)
+  connecting,  ///< an endpoint, and a connection to it
+  waiting,     ///< the request was sent, its answer has not begun
+  answering,   ///< bytes of the answer flow, or of a connection both ways
+};
+
 struct RequestRecord {
   RecordOf what = RecordOf::request;
   std::chrono::system_clock::time_point started_at;
@@ -38,6 +46,7 @@ struct RequestRecord {
   std::uint64_t response_messages = 0;
 
   // Of what became of it.
+  Phase phase = Phase::deciding;
   int status = 0;  ///< 0: nobody was told anything
   std::optional<int> grpc_status;
   Flags flags;

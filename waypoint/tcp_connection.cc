@@ -21,20 +21,20 @@ constexpr std::uint32_t kTriesMax = 3;
 coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
                                     coro::CancelSource* cancel) {
   const model::SnapshotPtr snapshot = worker_.snapshot;
-  RequestRecord record;
-  record.started_at = std::chrono::system_clock::now();
-  record.started = worker_.loop.now();
-  record.downstream = downstream_;
-  record.what = RecordOf::connection;
+  record_.started_at = std::chrono::system_clock::now();
+  record_.started = worker_.loop.now();
+  record_.downstream = downstream_;
+  record_.what = RecordOf::connection;
+  const LiveRequest live(worker_.live, record_, nullptr);
 
   const auto hello = tls::look_for_server_name(first.view());
-  record.server_name = hello.name;
+  record_.server_name = hello.name;
   if (const auto refused = refuse_by_policy(*snapshot, hello.name)) {
-    record.flags.set(Flag::unauthorized);
-    record.connection_details = "rbac_access_denied";
-    record.refusal = *refused;
+    record_.flags.set(Flag::unauthorized);
+    record_.connection_details = "rbac_access_denied";
+    record_.refusal = *refused;
     client_.abort();
-    finish(record);
+    finish();
     co_return;
   }
   const l7::TcpRoute* route = l7::tcp_route(
@@ -50,41 +50,41 @@ coro::Task<void> TcpConnection::run(l7::ChainPtr chain, io::Buffer first,
   const auto cluster =
       key.empty() ? nullptr : worker_.clusters.find(snapshot, key, worker_.loop.now());
   if (cluster == nullptr) {
-    record.flags.set(route == nullptr ? Flag::no_route : Flag::no_cluster);
+    record_.flags.set(route == nullptr ? Flag::no_route : Flag::no_cluster);
     client_.abort();
-    finish(record);
+    finish();
     co_return;
   }
-  record.cluster = cluster->config_pointer();
+  record_.cluster = cluster->config_pointer();
+  record_.phase = Phase::connecting;
   Lease lease;
-  auto server = co_await connect(*cluster, lease, record, cancel);
+  auto server = co_await connect(*cluster, lease, cancel);
   if (server == nullptr) {
     client_.abort();
-    finish(record);
+    finish();
     co_return;
   }
-  counters_ = worker_.node.metrics.opened(record);
+  record_.phase = Phase::answering;
+  counters_ = worker_.node.metrics.opened(record_);
   if (!first.empty()) {
     from_client(first.size());
     const auto room = co_await server->writable(cancel);
     if (!room || !server->write(std::move(first))) {
       client_.abort();
       server->abort();
-      record.flags.set(Flag::upstream_connection_termination);
-      finish(record);
+      record_.flags.set(Flag::upstream_connection_termination);
+      finish();
       co_return;
     }
   }
   io::Copy copy(client_, *server, *this);
   std::ignore = co_await copy.run(*cancel);
   lease.done(worker_.loop.now(), Outcome::answered, 200);
-  finish(record);
+  finish();
 }
 
-void TcpConnection::finish(RequestRecord& record) {
-  record.bytes_received = received_;
-  record.bytes_sent = sent_;
-  worker_.node.metrics.finish_tcp(worker_, counters_, std::move(record));
+void TcpConnection::finish() {
+  worker_.node.metrics.finish_tcp(worker_, counters_, std::move(record_));
 }
 
 std::optional<std::string> TcpConnection::refuse_by_policy(const model::Snapshot& snapshot,
@@ -110,33 +110,32 @@ std::optional<std::string> TcpConnection::refuse_by_policy(const model::Snapshot
 }
 
 coro::Task<std::unique_ptr<io::ByteStream>> TcpConnection::connect(Cluster& cluster, Lease& lease,
-                                                                   RequestRecord& record,
                                                                    coro::CancelSource* cancel) {
   std::vector<model::EndpointId> tried;
-  for (record.tries = 1; record.tries <= kTriesMax; ++record.tries) {
+  for (record_.tries = 1; record_.tries <= kTriesMax; ++record_.tries) {
     PickRequest pick;
     pick.now = worker_.loop.now();
     pick.random = worker_.random();
     pick.tried = tried;
     auto picked = cluster.pick(pick);
     if (!picked) {
-      record.flags.set(Flag::no_healthy_upstream);
+      record_.flags.set(Flag::no_healthy_upstream);
       co_return nullptr;
     }
     lease = std::move(*picked);
     tried.push_back(lease.endpoint().id);
-    record.upstream_host = lease.endpoint().address;
-    record.upstream = lease.endpoint().workload;
+    record_.upstream_host = lease.endpoint().address;
+    record_.upstream = lease.endpoint().workload;
     const Deadline deadline = worker_.loop.after(cluster.config().limits.connect_timeout);
     std::string service = cluster.config().hostname;
     auto stream =
         co_await worker_.connector.connect(lease.pointer(), std::move(service), deadline, cancel);
     if (stream) co_return std::move(*stream);
-    record.upstream_failure = words_of(stream.error());
+    record_.upstream_failure = words_of(stream.error());
     lease.done(worker_.loop.now(), Outcome::connect_failed);
     if (stream.error().code == Errc::cancelled) co_return nullptr;
   }
-  record.flags.set(Flag::upstream_connection_failure);
+  record_.flags.set(Flag::upstream_connection_failure);
   co_return nullptr;
 }
 

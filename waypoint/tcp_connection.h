@@ -33,26 +33,24 @@ class TcpConnection final : io::CopyCounter {
  private:
   [[nodiscard]] std::optional<std::string> refuse_by_policy(const model::Snapshot& snapshot,
                                                             std::string_view server_name);
-  /// Null when nobody answers; `record` says why.
+  /// Null when nobody answers; record_ says why.
   [[nodiscard]] coro::Task<std::unique_ptr<io::ByteStream>> connect(Cluster& cluster, Lease& lease,
-                                                                    RequestRecord& record,
                                                                     coro::CancelSource* cancel);
   void from_client(std::uint64_t bytes) noexcept override {
-    received_ += bytes;
+    record_.bytes_received += bytes;
     counters_.from_client(bytes);
   }
   void to_client(std::uint64_t bytes) noexcept override {
-    sent_ += bytes;
+    record_.bytes_sent += bytes;
     counters_.to_client(bytes);
   }
-  void finish(RequestRecord& record);
+  void finish();
 
   Worker& worker_;
   const DownstreamPtr downstream_;
   io::ByteStream& client_;
   ConnectionCounters counters_;
-  std::uint64_t received_ = 0;
-  std::uint64_t sent_ = 0;
+  RequestRecord record_;
 };
 
 }  // namespace aquifer::waypoint

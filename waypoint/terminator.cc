@@ -104,6 +104,7 @@ coro::Task<void> Terminator::serve_connect(const Peer& peer,
   if (!meant) {
     log::warn(kTarget, "{} ({}): CONNECT {} refused: {}", peer.address.to_string(),
               peer.identity.to_string(), request.authority, meant.error().reason);
+    note_refusal(peer, request, meant.error().status, meant.error().reason);
     stream->refuse(meant.error().status);
     co_return;
   }
@@ -129,6 +130,25 @@ coro::Task<void> Terminator::serve_connect(const Peer& peer,
   Connection connection(worker_, std::move(downstream), *stream);
   co_await connection.run(std::move(chain), &scope_.cancel_source());
   co_await say_goodbye(*stream);
+}
+
+// It never became a connection: the pages are the only ones to show it.
+void Terminator::note_refusal(const Peer& peer, const hbone::ConnectRequest& request, int status,
+                              const std::string& reason) {
+  auto downstream = std::make_shared<Downstream>();
+  downstream->identity = peer.identity;
+  downstream->source = client_address(peer.address, request.forwarded);
+  SeenRequest seen;
+  seen.event = RequestEvent::refused;
+  seen.at = std::chrono::system_clock::now();
+  seen.what = RecordOf::connection;
+  seen.downstream = std::move(downstream);
+  seen.authority = request.authority.substr(0, SeenRequest::kTextMax);
+  seen.status = status;
+  seen.reason = reason;
+  seen.worker = worker_.index;
+  if (worker_.journal.followed()) worker_.journal.add(seen);
+  worker_.refusals.add(std::move(seen));
 }
 
 // What was written last is still on its way, and the end comes behind it. A client that is still

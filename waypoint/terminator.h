@@ -43,6 +43,8 @@ class Terminator {
       std::unique_ptr<io::Socket> socket, Peer& peer);
   coro::Task<void> serve_connect(const Peer& peer, std::unique_ptr<hbone::TunnelStream> stream,
                                  hbone::ConnectRequest request);
+  void note_refusal(const Peer& peer, const hbone::ConnectRequest& request, int status,
+                    const std::string& reason);
   coro::Task<void> say_goodbye(hbone::TunnelStream& stream);
   coro::Task<void> stop_listening();
 

@@ -10,7 +10,8 @@ Worker::Worker(io::Loop& l, const Node& n, std::size_t i)
       clusters(n.circuits, n.standpoint),
       connector(*this),
       upstreams(l, connector),
-      mirrors(*this) {
+      mirrors(*this),
+      journal(l) {
   account.name = n.settings.gateway;
 }
 

@@ -2,6 +2,7 @@
 // the control thread posts changes to it.
 #pragma once
 
+#include "common/admin/journal.h"
 #include "common/hbone/pool.h"
 #include "common/io/account.h"
 #include "common/io/loop.h"
@@ -12,6 +13,7 @@
 #include "waypoint/filters/mirror.h"
 #include "waypoint/filters/token_keys.h"
 #include "waypoint/live_requests.h"
+#include "waypoint/refusals.h"
 #include "waypoint/series_cache.h"
 #include "waypoint/settings.h"
 #include "waypoint/upstream/cluster.h"
@@ -72,6 +74,9 @@ struct Worker {
   Mirrors mirrors;
   LiveRequests live;
   SeriesCache series;
+  Refusals refusals;
+  /// What has ended, for those who follow.
+  admin::Journal<SeenRequest> journal;
   /// Connections that want to hear of its end.
   Drains drains;
   /// Requests whose clients live on other loops.

@@ -1,6 +1,7 @@
-// Asks the admin port of a running ztunnel: for commands that a person types. Blocking, bounded in
-// time and size; what answers may be anything.
+// Asks the admin port of a running ztunnel: common/admin/client.h with its name.
 #pragma once
+
+#include "common/admin/client.h"
 
 #include <expected>
 #include <functional>
@@ -9,24 +10,17 @@
 
 namespace aquifer::ztunnel {
 
-struct AdminReply {
-  int status = 0;
-  std::string body;
-};
+inline constexpr std::string_view kDefaultAdminUrl = admin::kDefaultUrl;
 
-/// Where a ztunnel's admin port is when nobody says otherwise.
-inline constexpr std::string_view kDefaultAdminUrl = "http://localhost:15000";
+[[nodiscard]] inline std::expected<admin::Reply, std::string> admin_get(
+    std::string_view base_url, std::string_view path_and_query) {
+  return admin::get({.program = "ztunnel", .base_url = base_url}, path_and_query);
+}
 
-/// GET of `path_and_query` (which begins with a slash) at `base_url` (`http://HOST[:PORT]`). The
-/// error is one line for people that names the URL and says what to do.
-[[nodiscard]] std::expected<AdminReply, std::string> admin_get(std::string_view base_url,
-                                                               std::string_view path_and_query);
-
-/// The same for an answer that does not end: `on_line` gets each line of it, without its end, and
-/// returns false to stop. Returns when the answer ended or was stopped. A status other than 200 is
-/// an error that quotes the body's first line.
-[[nodiscard]] std::expected<void, std::string> admin_follow(
+[[nodiscard]] inline std::expected<void, std::string> admin_follow(
     std::string_view base_url, std::string_view path_and_query,
-    const std::function<bool(std::string_view line)>& on_line);
+    const std::function<bool(std::string_view line)>& on_line) {
+  return admin::follow({.program = "ztunnel", .base_url = base_url}, path_and_query, on_line);
+}
 
 }  // namespace aquifer::ztunnel

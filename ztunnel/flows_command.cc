@@ -1,5 +1,6 @@
 #include "ztunnel/flows_command.h"
 
+#include "common/admin/event_text.h"
 #include "ztunnel/admin_client.h"
 
 #include <fmt/format.h>
@@ -15,6 +16,12 @@
 namespace aquifer::ztunnel {
 namespace {
 
+using admin::age_text;
+using admin::bytes_text;
+using admin::clock_text;
+using admin::harmless;
+using admin::number_of;
+using admin::text_of;
 using nlohmann::json;
 
 constexpr int kFailure = 1;
@@ -22,44 +29,6 @@ constexpr int kFailure = 1;
 // One column for each question: when, what, whose, with whom, as whom, how much, how long.
 constexpr std::string_view kRow =
     "{:<12}  {:<8}  {:<28}  {:<3}  {:<34}  {:<28}  {:>9}  {:>9}  {:>8}  {}";
-
-/// Names come from the mesh and reasons from peers: nothing of them may steer a terminal.
-std::string harmless(std::string_view text) {
-  std::string out;
-  for (const char c : text)
-    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
-  return out;
-}
-
-std::string text_of(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? harmless(found->get<std::string>()) : "";
-}
-
-std::uint64_t number_of(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  if (bytes < 10'000) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes) / 1024;
-  const char* unit = "KiB";
-  for (const char* larger : {"MiB", "GiB", "TiB"}) {
-    if (value < 1000) break;
-    value /= 1024;
-    unit = larger;
-  }
-  return fmt::format("{:.1f} {}", value, unit);
-}
-
-std::string age_text(std::uint64_t ms) {
-  if (ms < 1'000) return fmt::format("{} ms", ms);
-  if (ms < 100'000) return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000);
-  const std::uint64_t minutes = ms / 60'000;
-  if (minutes < 120) return fmt::format("{} min", minutes);
-  return fmt::format("{} h", minutes / 60);
-}
 
 /// Who it is, in the shortest words that are right: the pod, else the address.
 std::string name_of_end(const json& event, const char* which) {
@@ -73,14 +42,7 @@ std::string name_of_end(const json& event, const char* which) {
 std::string identity_of(const json& event, const char* which) {
   const auto end = event.find(which);
   if (end == event.end() || !end->is_object()) return "";
-  std::string identity = text_of(*end, "identity");
-  if (identity.starts_with("spiffe://")) identity.erase(0, std::string_view("spiffe://").size());
-  return identity.empty() ? "not proven" : identity;
-}
-
-std::string clock_text(const std::string& time) {
-  // 2026-11-22T22:37:40.560387Z: the day is known to whoever looks.
-  return time.size() >= 23 ? time.substr(11, 12) : time;
+  return admin::identity_text(text_of(*end, "identity"));
 }
 
 std::string notes_of(const json& event) {

@@ -69,4 +69,16 @@ std::shared_ptr<CircuitCounters> Circuits::of(const std::string& cluster_key) {
   return counters;
 }
 
+Circuits::Totals Circuits::totals(MonoTime now) {
+  Totals totals;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [key, known] : by_key_) {
+    const auto counters = known.lock();
+    if (counters == nullptr) continue;
+    totals.connections += counters->connections.load(std::memory_order_relaxed);
+    totals.ejected += counters->ejections.ejected(now);
+  }
+  return totals;
+}
+
 }  // namespace aquifer::waypoint

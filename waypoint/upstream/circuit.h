@@ -69,6 +69,13 @@ class Circuits {
  public:
   [[nodiscard]] std::shared_ptr<CircuitCounters> of(const std::string& cluster_key);
 
+  /// Of all clusters that are in use, for metrics.
+  struct Totals {
+    std::uint64_t connections = 0;
+    std::size_t ejected = 0;
+  };
+  [[nodiscard]] Totals totals(MonoTime now);
+
  private:
   // Those of clusters that no loop has any more go when the table has doubled.
   static constexpr std::size_t kSweepFirst = 64;

@@ -1,4 +1,4 @@
-#include "ztunnel/admin_client.h"
+#include "common/admin/client.h"
 
 #include "common/base/fd.h"
 #include "common/base/time.h"
@@ -20,14 +20,14 @@
 #include <memory>
 #include <optional>
 
-namespace aquifer::ztunnel {
+namespace aquifer::admin {
 namespace {
 
-// A person waits for this; a ztunnel answers within milliseconds.
+// A person waits for this; a proxy answers within milliseconds.
 constexpr auto kReplyTimeout = std::chrono::seconds(10);
 // /config_dump of 100,000 workloads is about 80 MB.
 constexpr std::size_t kReplyBytesMax = std::size_t{256} << 20;
-// Longer than any event: one that does not end within it is not from a ztunnel.
+// Longer than any event: one that does not end within it is not from a proxy of ours.
 constexpr std::size_t kLineBytesMax = std::size_t{1} << 20;
 constexpr std::size_t kReceiveBytes = 16 * 1024;
 
@@ -102,7 +102,8 @@ int connect_before(int fd, const addrinfo& address, MonoTime deadline) {
   return error;
 }
 
-Expected<Fd> connect_to(std::string_view url, const Place& place, MonoTime deadline) {
+Expected<Fd> connect_to(const Asked& asked, const Place& place, MonoTime deadline) {
+  const std::string_view url = asked.base_url;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -118,21 +119,21 @@ Expected<Fd> connect_to(std::string_view url, const Place& place, MonoTime deadl
     last_error = connect_before(fd.get(), *at, deadline);
     if (last_error == 0) return fd;
   }
-  return std::unexpected(fmt::format(
-      "no ztunnel answers at {}: {}; is it running on this node, and is this its network "
-      "namespace? --admin URL says where it is",
-      url, std::strerror(last_error)));
+  return std::unexpected(
+      fmt::format("no {} answers at {}: {}; is it running on this node, and is this its network "
+                  "namespace? --admin URL says where it is",
+                  asked.program, url, std::strerror(last_error)));
 }
 
 /// One request on a connection of its own, and its answer piece by piece.
 class Exchange {
  public:
-  static Expected<std::unique_ptr<Exchange>> begin(std::string_view base_url,
-                                                   std::string_view path) {
+  static Expected<std::unique_ptr<Exchange>> begin(const Asked& asked, std::string_view path) {
+    const std::string_view base_url = asked.base_url;
     auto exchange = std::unique_ptr<Exchange>(new Exchange(base_url));
     const auto place = parse_url(base_url);
     if (!place) return std::unexpected(place.error());
-    auto fd = connect_to(base_url, *place, exchange->deadline_);
+    auto fd = connect_to(asked, *place, exchange->deadline_);
     if (!fd) return std::unexpected(fd.error());
     exchange->fd_ = std::move(*fd);
     const bool v6 = place->host.find(':') != std::string::npos;
@@ -189,9 +190,8 @@ class Exchange {
 
 }  // namespace
 
-std::expected<AdminReply, std::string> admin_get(std::string_view base_url,
-                                                 std::string_view path_and_query) {
-  const auto begun = Exchange::begin(base_url, path_and_query);
+std::expected<Reply, std::string> get(const Asked& asked, std::string_view path_and_query) {
+  const auto begun = Exchange::begin(asked, path_and_query);
   if (!begun) return std::unexpected(begun.error());
   Exchange& exchange = **begun;
   for (;;) {
@@ -200,13 +200,12 @@ std::expected<AdminReply, std::string> admin_get(std::string_view base_url,
     if (exchange.body().size() > kReplyBytesMax) return exchange.failed("the answer is too long");
     if (!*more) break;
   }
-  return AdminReply{exchange.response().status(), std::move(exchange.body())};
+  return Reply{exchange.response().status(), std::move(exchange.body())};
 }
 
-std::expected<void, std::string> admin_follow(
-    std::string_view base_url, std::string_view path_and_query,
-    const std::function<bool(std::string_view line)>& on_line) {
-  const auto begun = Exchange::begin(base_url, path_and_query);
+std::expected<void, std::string> follow(const Asked& asked, std::string_view path_and_query,
+                                        const std::function<bool(std::string_view line)>& on_line) {
+  const auto begun = Exchange::begin(asked, path_and_query);
   if (!begun) return std::unexpected(begun.error());
   Exchange& exchange = **begun;
   std::string& body = exchange.body();
@@ -234,4 +233,4 @@ std::expected<void, std::string> admin_follow(
   }
 }
 
-}  // namespace aquifer::ztunnel
+}  // namespace aquifer::admin
