@@ -25,6 +25,7 @@ from tests.lab.apps import HttpServer, Iperf3Server  # noqa: E402
 from tests.lab.capture import Capture  # noqa: E402
 from tests.lab.demo_policy import PolicyChapters  # noqa: E402
 from tests.lab.demo_report import Report  # noqa: E402
+from tests.lab.demo_waypoint import WaypointChapters  # noqa: E402
 from tests.lab.measure import Latency, connection_latency, read_response, request_latency  # noqa: E402
 from tests.lab.netns import NETNS_DIR  # noqa: E402
 from tests.lab.pods import Pod  # noqa: E402
@@ -69,13 +70,17 @@ class Demo:
         mesh.namespace("shop")
         mesh.namespace("legacy")
         mesh.pod("shop", "client", node="node1", service_account="client")
-        mesh.pod("shop", "web-1", node="node1", service_account="web", labels={"app": "web"}, ports={"http": APP_PORT})
-        mesh.pod("shop", "web-2", node="node2", service_account="web", labels={"app": "web"}, ports={"http": APP_PORT})
+        self._server("web-1", "node1", "v1")
+        self._server("web-2", "node2", "v2")
         mesh.pod("legacy", "visitor", node="node2", service_account="visitor")
         mesh.service("shop", "web", selector={"app": "web"}, ports=[(80, "http")])
         (self.lab.work_dir / MARK_FILE).touch()
         self.lab.up()
         self.lab.start_ztunnels()
+
+    def _server(self, name: str, node: str, version: str) -> None:
+        labels = {"app": "web", "version": version}
+        self.lab.mesh.pod("shop", name, node=node, service_account="web", labels=labels, ports={"http": APP_PORT})
 
     def play(self) -> None:
         self.introduce()
@@ -88,6 +93,7 @@ class Demo:
         self.source_address()
         self.from_outside()
         PolicyChapters(self.lab, self.report, self.client, self.visitor, self.far, APP_PORT).play()
+        WaypointChapters(self.lab, self.report, self.client, self.servers).play()
         self.figures(direct)
         self.fails_closed()
 
