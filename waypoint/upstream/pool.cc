@@ -138,6 +138,8 @@ coro::Task<Result<Upstream>> UpstreamPool::open_http2(Cluster& cluster, Endpoint
                                           std::move(permit), loop_.now());
   home->shared.push_back(held);
   scope_.spawn(run_http2(held, home));
+  // Only its SETTINGS say whether a server takes upgrades (RFC 8441 section 3).
+  if (!head.upgrade.empty()) CO_TRY_VOID(co_await held->connection.settled(cancel));
   CO_TRY(auto stream, held->connection.open(head, end));
   ++held->requests;
   upstream.http2_ = std::move(held);
