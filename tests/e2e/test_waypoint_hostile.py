@@ -425,9 +425,14 @@ def flood(stream: socket.socket, piece: bytes, times: int, *, wait: float = 20.0
     stop = threading.Event()
 
     def drop() -> None:
-        with contextlib.suppress(OSError):
-            while stream.recv(1 << 16):
-                pass
+        while True:
+            try:
+                if not stream.recv(1 << 16):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
         stop.set()
 
     reader = threading.Thread(target=drop, daemon=True)
@@ -438,7 +443,7 @@ def flood(stream: socket.socket, piece: bytes, times: int, *, wait: float = 20.0
                 return True
             stream.sendall(piece)
     except TimeoutError:
-        return False  # it takes nothing any more, and did not end it
+        return stop.is_set()  # it takes nothing any more: only right if it has ended its own side
     except OSError:
         return True
     return stop.wait(wait)
