@@ -29,7 +29,8 @@ ClusterViews views(std::uint32_t active, bool ejected) {
 
 }  // namespace
 
-TEST_CASE("a cluster that several workers use is shown once: requests add up, shared counts do not") {
+TEST_CASE(
+    "a cluster that several workers use is shown once: requests add up, shared counts do not") {
   const ClusterViews all = together({views(1, false), views(2, true)});
   REQUIRE(all.size() == 1);
   const ClusterView& view = all.begin()->second;
