@@ -20,6 +20,9 @@ constexpr auto kHandshakeTimeout = std::chrono::seconds(10);
 // certificate yet.
 constexpr std::size_t kHandshakesMax = 1024;
 
+// How long the last chunk may wait for a client that reads nothing: one that reads 10 KiB a second
+// has taken it by then.
+constexpr auto kFlushMax = std::chrono::seconds(10);
 // How long, and how much, a client may still send when its connection is over.
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr std::size_t kLingerBytesMax = std::size_t{4} << 20;
@@ -154,8 +157,12 @@ void Terminator::note_refusal(const Peer& peer, const hbone::ConnectRequest& req
 // What was written last is still on its way, and the end comes behind it. A client that is still
 // sending would lose our answer to a reset: what it sends is dropped for a moment.
 coro::Task<void> Terminator::say_goodbye(hbone::TunnelStream& stream) {
-  const auto flushed = co_await stream.writable(&scope_.cancel_source());
-  if (!flushed || !stream.shutdown_write()) co_return;
+  io::Expiry patience(worker_.loop, worker_.loop.after(kFlushMax), &scope_.cancel_source());
+  const auto flushed = co_await stream.writable(patience.source());
+  if (!flushed || !stream.shutdown_write()) {
+    stream.abort();
+    co_return;
+  }
   const Deadline deadline = worker_.loop.after(kLinger);
   for (std::size_t dropped = 0; dropped < kLingerBytesMax;) {
     auto bytes = co_await io::read_before(worker_.loop, stream, kLingerBytesMax, deadline,
