@@ -132,18 +132,21 @@ std::optional<LocalReply> Exchange::check_policies() {
   return reply;
 }
 
+l7::RequestView Exchange::view() const noexcept {
+  return {.method = request_.method,
+          .scheme = request_.scheme,
+          .authority = request_.authority,
+          .path = request_.path,
+          .headers = request_.fields,
+          .source = downstream_->source,
+          .destination = downstream_->wanted,
+          .identity = downstream_->proven()};
+}
+
 std::optional<LocalReply> Exchange::choose_route() {
   chain_ = worker_.chains.find(snapshot_, *downstream_);
   if (chain_ == nullptr) return refusal(404, Flag::no_route, "filter_chain_not_found");
-  const l7::RequestView view{.method = request_.method,
-                             .scheme = request_.scheme,
-                             .authority = request_.authority,
-                             .path = request_.path,
-                             .headers = request_.fields,
-                             .source = downstream_->source,
-                             .destination = downstream_->wanted,
-                             .identity = downstream_->proven()};
-  route_ = chain_->routes.find(view);
+  route_ = chain_->routes.find(view());
   record_.route = route_;
   if (route_ == nullptr) return refusal(404, Flag::no_route, "route_not_found");
   if (route_->timeouts.request > Duration::zero())
@@ -289,7 +292,7 @@ coro::Task<void> Exchange::pass_answer() {
     co_await end_watch();
     start_upload();
   }
-  io::Expiry expiry(worker_.loop, deadline_, &scope_.cancel_source());
+  io::Expiry expiry(worker_.loop, deadline_.sooner(backend_deadline_), &scope_.cancel_source());
   if (!bodyless || !server.trailers().empty()) {
     const Status passed = co_await pass_body(server, expiry.source());
     if (!passed) {

@@ -47,6 +47,7 @@ class Exchange {
   // The phases (exchange.cc). Each gives the answer that ends the request here, or nothing.
   [[nodiscard]] std::optional<LocalReply> read_request();
   [[nodiscard]] std::optional<LocalReply> check_policies();
+  [[nodiscard]] l7::RequestView view() const noexcept;
   [[nodiscard]] std::optional<LocalReply> choose_route();
   [[nodiscard]] coro::Task<std::optional<LocalReply>> apply_filters();
   [[nodiscard]] std::optional<LocalReply> take_action();
@@ -105,7 +106,8 @@ class Exchange {
   Upstream upstream_;
   http::ResponseHead response_;
   std::vector<model::EndpointId> tried_;
-  Deadline deadline_;  // of the whole request
+  Deadline deadline_;          // of the whole request
+  Deadline backend_deadline_;  // of the try under way
 
   PickRequest pick_;
   std::optional<Session> session_;

@@ -73,10 +73,12 @@ coro::Task<Exchange::Tried> Exchange::try_endpoint(const l7::RetryPolicy& policy
   record_.upstream_host = lease_.endpoint().address;
   record_.upstream = lease_.endpoint().workload;
 
-  Deadline deadline = deadline_;
-  for (const Duration limit : {policy.per_try_timeout, route_->timeouts.backend}) {
-    if (limit > Duration::zero()) deadline = deadline.sooner(worker_.loop.after(limit));
-  }
+  // The backend's time is for its whole answer, a try's only until the answer begins.
+  const Duration backend = route_->timeouts.backend;
+  backend_deadline_ = backend > Duration::zero() ? worker_.loop.after(backend) : Deadline::never();
+  Deadline deadline = deadline_.sooner(backend_deadline_);
+  if (policy.per_try_timeout > Duration::zero())
+    deadline = deadline.sooner(worker_.loop.after(policy.per_try_timeout));
   io::Expiry expiry(worker_.loop, deadline, &scope_.cancel_source());
   // Bytes of another protocol wait until the server has agreed to it.
   // A gRPC request ends with DATA, also an empty one (gRPC over HTTP/2, Requests): servers of
@@ -172,21 +174,13 @@ void Exchange::finish_try(Outcome outcome, int status) {
 
 void Exchange::prepare_pick() {
   pick_ = PickRequest();
-  const l7::RequestView view{.method = request_.method,
-                             .scheme = request_.scheme,
-                             .authority = request_.authority,
-                             .path = request_.path,
-                             .headers = request_.fields,
-                             .source = downstream_->source,
-                             .destination = downstream_->wanted,
-                             .identity = downstream_->proven()};
   if (!cluster_->config().balancing.hash.empty()) {
-    const RequestHash hashed = hash_of(cluster_->config().balancing.hash, view, worker_.random());
+    const RequestHash hashed = hash_of(cluster_->config().balancing.hash, view(), worker_.random());
     pick_.hash = hashed.hash;
     if (!hashed.set_cookie.empty()) answer_fields_.add("set-cookie", hashed.set_cookie);
   }
   if (!route_->persistence) return;
-  session_ = find_session(*route_->persistence, view, wall_seconds());
+  session_ = find_session(*route_->persistence, view(), wall_seconds());
   if (session_) pick_.preferred = cluster_->find_stable(session_->endpoint);
 }
 

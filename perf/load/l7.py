@@ -40,6 +40,8 @@ FIGURES = [
             Figure(f"{version}-{size}.cpu", "  CPU of the proxy", "us/request", 1),
         )
     ),
+    Figure("grpc.rate", "gRPC, saturated", "1/s", 0, more_is_better=True),
+    Figure("grpc.cpu", "  CPU of the proxy", "us/request", 1),
     *(
         figure
         for version, words in (("h1", "HTTP/1.1"), ("h2", "HTTP/2"))
@@ -91,7 +93,7 @@ class L7Bench:
             self.say(f"round {number} of {self.runs}: {name}")
             shift = (number - 1) % len(compared)
             for peer in compared[shift:] + compared[:shift]:
-                if name.startswith(("h2", "fixed-h2")) and not peer.http2:
+                if name.startswith(("h2", "fixed-h2")) and not peer.http2 or name == "grpc" and not peer.grpc_port:
                     continue
                 self.attempt(peer, name, lambda peer=peer: measure(peer))
 
@@ -102,6 +104,7 @@ class L7Bench:
                 name = f"{version}-{size}"
                 found.append((name, lambda peer, name=name, version=version, path=path:
                               _saturate(peer, name, version, path, self.seconds)))  # fmt: skip
+        found.append(("grpc", lambda peer: _grpc(peer, self.seconds)))
         for version in ("h1", "h2"):
             found.append((f"fixed-{version}", lambda peer, version=version:
                           _fixed(peer, f"fixed-{version}", version, self.seconds)))  # fmt: skip
@@ -176,6 +179,23 @@ def _h2load(peer: Peer, version: str, path: str, seconds: int) -> tuple[int, flo
     if not succeeded or failed > succeeded * 0.001 or not statuses or int(statuses[1]) < succeeded * 0.999:
         raise LabError(f"h2load: {found[0]}; {statuses[0] if statuses else ''}")
     return succeeded, float(seconds)
+
+
+def _grpc(peer: Peer, seconds: int) -> Figures:
+    before = _cpu(peer)
+    command = ["fortio", "load", "-grpc", "-ping", "-quiet", "-json", "-", "-t", f"{seconds}s", "-qps", "0",
+               "-c", str(CONNECTIONS), f"{peer.address}:{peer.grpc_port}"]  # fmt: skip
+    done = peer.client.run(command, check=False, timeout=seconds + SLACK_S)
+    if done.returncode != 0:
+        raise LabError(f"fortio: {done.stderr.strip()[-300:]}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    count = int(report["DurationHistogram"]["Count"])
+    if report["RetCodes"].get("SERVING", 0) != count:
+        raise LabError(f"calls failed: {report['RetCodes']}")
+    figures = {"grpc.rate": report["ActualQPS"]}
+    if peer.proxy:
+        figures["grpc.cpu"] = (_cpu(peer) - before) / count * 1e6
+    return figures
 
 
 def _fixed(peer: Peer, name: str, version: str, seconds: int) -> Figures:

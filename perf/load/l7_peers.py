@@ -22,7 +22,9 @@ from tests.lab.envoy_waypoint import reverse_proxy, waypoint
 from tests.lab.mesh import ServicePort
 from tests.lab.waypoint import add_waypoint, http_route, start_waypoint, use_waypoint
 
-SERVER_PORT = 8080
+SERVER_PORT, GRPC_PORT = 8080, 8079
+# Of the services: HTTP, and gRPC.
+GRPC_SERVICE_PORT = 81
 PLAIN_PORT = 18080
 THREADS = 2
 CLUSTER_DOMAIN = "svc.cluster.local"
@@ -80,6 +82,8 @@ class Peer:
     port: int
     proxy: Process | None
     http2: bool = True
+    # Where it takes gRPC; 0: nowhere.
+    grpc_port: int = 0
 
     def url(self, path: str) -> str:
         return f"http://{self.address}:{self.port}{path}"
@@ -94,8 +98,9 @@ def plan(lab: Lab) -> None:
         for number, role in ((1, "client"), (2, "server")):
             mesh.pod(namespace, role, node=f"node{number}", service_account=role)
     mesh.pod("plain", "middle", node="node3", service_account="middle")
+    ports = [ServicePort(80, SERVER_PORT, "http"), ServicePort(GRPC_SERVICE_PORT, GRPC_PORT, "grpc")]
     for name in ("ours", "envoys"):
-        mesh.service("mesh", name, selector={"app": "server"}, ports=[ServicePort(80, SERVER_PORT, "http")])
+        mesh.service("mesh", name, selector={"app": "server"}, ports=ports)
     mesh.service("plain", "server", selector={"app": "server"}, ports=[ServicePort(80, SERVER_PORT, "http")])
     lab.up()
     for namespace in ("mesh", "plain"):
@@ -128,7 +133,7 @@ def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
     client, plain_client = lab.pod("mesh/client"), lab.pod("plain/client")
     plain_server = lab.pod("plain/server")
     wait_captured(client, lab.pod("mesh/server"))
-    peers = [Peer("direct", plain_client, plain_server.ip, SERVER_PORT, None, http2=False)]
+    peers = [Peer("direct", plain_client, plain_server.ip, SERVER_PORT, None, http2=False, grpc_port=GRPC_PORT)]
     for start in (_our_waypoint, _envoy_waypoint, _our_plain, _envoy_plain, _haproxy, _nginx):
         try:
             peers.append(start(lab, backend))
@@ -145,7 +150,8 @@ def _our_waypoint(lab: Lab, backend: str) -> Peer:
     pod = add_waypoint(lab, "infra", "ours", node="node3")
     running = start_waypoint(lab, pod, "infra/ours", backend=backend)
     use_waypoint(lab, "Service", "mesh", "ours", "infra/ours")
-    return Peer("aquifer", lab.pod("mesh/client"), _vip(lab, "mesh", "ours"), 80, running)
+    vip = _vip(lab, "mesh", "ours")
+    return Peer("aquifer", lab.pod("mesh/client"), vip, 80, running, grpc_port=GRPC_SERVICE_PORT)
 
 
 def _envoy_waypoint(lab: Lab, _: str) -> Peer:
@@ -153,10 +159,10 @@ def _envoy_waypoint(lab: Lab, _: str) -> Peer:
     mint = Mint(lab.ca_dir, lab.work_dir / "waypoint-certs")
     cert = mint.leaf("spiffe://cluster.local/ns/infra/sa/envoys", valid_to_h=2)
     vip = _vip(lab, "mesh", "envoys")
-    config = waypoint(cert, f"{vip}:80", lab.pod("mesh/server").ip, SERVER_PORT, log=True)
+    config = waypoint(cert, vip, lab.pod("mesh/server").ip, SERVER_PORT, GRPC_PORT, log=True)
     running = start_envoy(lab, pod, config, "envoy-waypoint", HBONE_PORT, threads=THREADS)
     use_waypoint(lab, "Service", "mesh", "envoys", "infra/envoys")
-    return Peer("envoy", lab.pod("mesh/client"), vip, 80, running)
+    return Peer("envoy", lab.pod("mesh/client"), vip, 80, running, grpc_port=GRPC_SERVICE_PORT)
 
 
 def _our_plain(lab: Lab, backend: str) -> Peer:
@@ -195,6 +201,9 @@ def _start_server(lab: Lab, pod: Pod) -> None:
     folder.mkdir()
     (folder / "large").write_bytes(b"x" * 65536)
     folder.chmod(0o755)
+    grpc = ["fortio", "server", "-grpc-port", str(GRPC_PORT), "-http-port", "disabled", "-redirect-port", "disabled",
+            "-tcp-port", "disabled", "-udp-port", "disabled"]  # fmt: skip
+    wait_for_port(pod, GRPC_PORT, lab.spawn(f"grpc-{pod.key.replace('/', '-')}", pod, grpc))
     _run_nginx(lab, pod, f"server-{pod.key.replace('/', '-')}", _SERVER.format(port=SERVER_PORT, folder=folder), SERVER_PORT)
 
 

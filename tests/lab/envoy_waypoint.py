@@ -11,17 +11,23 @@ from tests.lab.envoy import HBONE_PORT, Cert, Config, _cluster, _listener, _tls,
 
 _ORIGINATE = "connect_originate"
 _MAIN = "main_internal"
+# The same for HTTP/2 to the server.
+_ORIGINATE_GRPC = "connect_originate_grpc"
+_MAIN_GRPC = "main_internal_grpc"
 
 
-def waypoint(cert: Cert, authority: str, server: str, port: int, *, routes: int = 0, log: bool = False) -> Config:
-    """CONNECTs for `authority` are connections whose requests go through a tunnel to the server's `port`."""
+def waypoint(cert: Cert, vip: str, server: str, port: int, grpc_port: int, *, routes: int = 0, log: bool = False) -> Config:
+    """CONNECTs for the VIP are connections whose requests go through a tunnel to the server.
+
+    Port 80 leads to the server's `port` by HTTP/1.1, port 81 to its `grpc_port` by HTTP/2.
+    """
     terminate = _typed(
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="terminate",
         codec_type="HTTP2",
         http2_protocol_options={"allow_connect": True},
         upgrade_configs=[{"upgrade_type": "CONNECT"}],
-        route_config={"virtual_hosts": [_connect_route(authority)]},
+        route_config={"virtual_hosts": [_connect_route(f"{vip}:80", _MAIN), _connect_route(f"{vip}:81", _MAIN_GRPC)]},
         http_filters=[_router()],
     )
     transport = {
@@ -32,12 +38,6 @@ def waypoint(cert: Cert, authority: str, server: str, port: int, *, routes: int 
             require_client_certificate=True,
         ),
     }
-    tunnel = _typed(
-        "filters.network.tcp_proxy.v3.TcpProxy",
-        stat_prefix="originate",
-        cluster="hbone",
-        tunneling_config={"hostname": f"{server}:{port}"},
-    )
     return {
         "bootstrap_extensions": [
             {
@@ -51,11 +51,28 @@ def waypoint(cert: Cert, authority: str, server: str, port: int, *, routes: int 
             "listeners": [
                 _listener(HBONE_PORT, {"name": "hcm", "typed_config": terminate}, transport),
                 _internal(_MAIN, {"name": "hcm", "typed_config": _http("app", routes, log)}),
-                _internal(_ORIGINATE, {"name": "tcp", "typed_config": tunnel}),
+                _internal(_MAIN_GRPC, {"name": "hcm", "typed_config": _http("app-grpc", routes, log)}),
+                _internal(_ORIGINATE, {"name": "tcp", "typed_config": _tunnel(f"{server}:{port}")}),
+                _internal(_ORIGINATE_GRPC, {"name": "tcp", "typed_config": _tunnel(f"{server}:{grpc_port}")}),
             ],
-            "clusters": [_inside(_MAIN, _MAIN), _inside("app", _ORIGINATE), _hbone(cert, server)],
+            "clusters": [
+                _inside(_MAIN, _MAIN),
+                _inside(_MAIN_GRPC, _MAIN_GRPC),
+                _inside("app", _ORIGINATE),
+                {**_inside("app-grpc", _ORIGINATE_GRPC), "typed_extension_protocol_options": _http2({})},
+                _hbone(cert, server),
+            ],
         },
     }
+
+
+def _tunnel(authority: str) -> Config:
+    return _typed(
+        "filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix="originate",
+        cluster="hbone",
+        tunneling_config={"hostname": authority},
+    )
 
 
 def reverse_proxy(listen_port: int, server: str, port: int, *, routes: int = 0, log: bool = False) -> Config:
@@ -91,10 +108,10 @@ def _router() -> Config:
     return {"name": "router", "typed_config": _typed("filters.http.router.v3.Router")}
 
 
-def _connect_route(authority: str) -> Config:
+def _connect_route(authority: str, cluster: str) -> Config:
     route = {
         "match": {"connect_matcher": {}},
-        "route": {"cluster": _MAIN, "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}]},
+        "route": {"cluster": cluster, "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}]},
     }
     return {"name": authority, "domains": [authority], "routes": [route]}
 
@@ -123,10 +140,13 @@ def _hbone(cert: Cert, server: str) -> Config:
         "name": "tls",
         "typed_config": _typed("transport_sockets.tls.v3.UpstreamTlsContext", common_tls_context=_tls(cert)),
     }
-    protocol = {
+    protocol = _http2({"allow_connect": True})
+    return _cluster("hbone", server, HBONE_PORT, transport_socket=transport, typed_extension_protocol_options=protocol)
+
+
+def _http2(options: Config) -> Config:
+    return {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _typed(
-            "upstreams.http.v3.HttpProtocolOptions",
-            explicit_http_config={"http2_protocol_options": {"allow_connect": True}},
+            "upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": options}
         )
     }
-    return _cluster("hbone", server, HBONE_PORT, transport_socket=transport, typed_extension_protocol_options=protocol)
