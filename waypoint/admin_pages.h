@@ -3,9 +3,8 @@
 #pragma once
 
 #include "common/admin/handlers.h"
+#include "common/admin/ports.h"
 #include "common/admin/readiness.h"
-#include "common/admin/router.h"
-#include "common/admin/server.h"
 #include "config/ca/cert_manager.h"
 #include "config/manifests/mesh_watch.h"
 #include "waypoint/request_pages.h"
@@ -39,8 +38,8 @@ class AdminPages {
   /// Opens the ports: a sentence that names the one that cannot be had.
   [[nodiscard]] std::expected<void, std::string> listen();
   /// Runs until stop().
-  [[nodiscard]] coro::Task<void> serve();
-  [[nodiscard]] coro::Task<void> stop();
+  [[nodiscard]] coro::Task<void> serve() { return ports_.serve(); }
+  [[nodiscard]] coro::Task<void> stop() { return ports_.stop(); }
 
   void set_started() { starting_.done(); }
   /// Not ready while the mesh does not say who this waypoint is.
@@ -48,9 +47,6 @@ class AdminPages {
   void set_draining() { draining_ = readiness_.pending("draining"); }
 
  private:
-  [[nodiscard]] std::expected<void, std::string> open(const IpAddress& address, std::uint16_t port,
-                                                      const admin::Router& router);
-
   [[nodiscard]] coro::Task<admin::Response> answer_dump(admin::Request request);
   [[nodiscard]] coro::Task<admin::Response> answer_clusters(admin::Request request);
 
@@ -60,16 +56,8 @@ class AdminPages {
   admin::Readiness::Task starting_;
   admin::Readiness::Task identity_;
   admin::Readiness::Task draining_;
-  admin::Router admin_routes_;
-  admin::Router metrics_routes_;
-  admin::Router readiness_routes_;
-  struct Port {
-    Fd listener;
-    const admin::Router* router;
-  };
-  std::vector<Port> ports_;  // opened, served from serve() on
-  std::vector<std::unique_ptr<admin::AdminServer>> servers_;
-  coro::Scope running_;
+  admin::PortRoutes routes_;
+  admin::Ports ports_{parts_.loop, routes_};
 };
 
 }  // namespace aquifer::waypoint
