@@ -179,6 +179,16 @@ def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, m
         server.close()
 
 
+@pytest.fixture
+def early_data(mesh: Mesh) -> Iterator[None]:
+    """The client's proxy sends first bytes with the CONNECT."""
+    mesh.proxy_of(mesh.client).stop()
+    mesh.lab.start_ztunnel(mesh.client.node, backend=mesh.backend, env={**mesh.env, "AQUIFER_EARLY_DATA": "on"})
+    yield
+    mesh.restart(mesh.client.node)
+
+
+@pytest.mark.usefixtures("early_data")
 def test_a_clients_first_bytes_come_with_the_connect_up_to_a_bound(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     """A server that waits for them before it answers would wait for ever if they waited for its answer."""
     context = _identity(mint, "foreign").server_context()
@@ -195,6 +205,7 @@ def test_a_clients_first_bytes_come_with_the_connect_up_to_a_bound(mesh: Mesh, m
         server.close()
 
 
+@pytest.mark.usefixtures("early_data")
 def test_first_bytes_to_who_refuses_the_connection_change_nothing(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     context = _identity(mint, "foreign").server_context()
     server = HboneServer(foreign.listen(HBONE_PORT), context, status="503", answer_after=5)
@@ -212,12 +223,8 @@ def test_first_bytes_to_who_refuses_the_connection_change_nothing(mesh: Mesh, mi
         server.close()
 
 
-def test_turned_off_first_bytes_wait_in_the_clients_socket_for_the_answer(
-    mesh: Mesh, mint: Mint, foreign: Pod
-) -> None:
+def test_unasked_first_bytes_wait_in_the_clients_socket_for_the_answer(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     """This server never answers, for it waits for them."""
-    mesh.proxy_of(mesh.client).stop()
-    mesh.lab.start_ztunnel(mesh.client.node, backend=mesh.backend, env={**mesh.env, "AQUIFER_EARLY_DATA": "off"})
     server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context(), answer_after=7)
 
     def unread() -> list[str]:
@@ -232,7 +239,6 @@ def test_turned_off_first_bytes_wait_in_the_clients_socket_for_the_answer(
             assert list(server.tunnels[0].early.values()) == [b""]
     finally:
         server.close()
-        mesh.restart(mesh.client.node)
 
 
 # --- Envoy -----------------------------------------------------------------------------------------
