@@ -11,9 +11,9 @@ from tests.e2e.helpers import Mesh, is_sanitized, usage_at_rest
 from tests.lab import Pod, wait_until
 
 # For each connection in each of the two proxies: 1.35 KiB that stay (the connection and its streams, about 950 bytes, see
-# tests/unit/ztunnel/sizes_test.cc, its share of a tunnel, and what allocators lose), and 0.9 KiB that the frames of a
-# whole batch being set up at once leave to the allocator.
-BYTES_PER_CONNECTION_MAX = 3 << 10
+# tests/unit/ztunnel/sizes_test.cc, its share of a tunnel, and what allocators lose), 0.9 KiB that the frames of a whole
+# batch being set up at once leave to the allocator, and as much again when the machine is so busy that more pile up.
+BYTES_PER_CONNECTION_MAX = 4 << 10
 BATCH = 500
 END_TIMEOUT_S = 60.0
 

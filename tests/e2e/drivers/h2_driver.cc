@@ -19,6 +19,7 @@
 
 #include <charconv>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,17 @@ void answer(http::ServerStream& stream, http::ResponseHead head, std::string_vie
   std::ignore = stream.finish({});
 }
 
+// How many bytes the request's body has; nothing once the stream has failed.
+coro::Task<std::optional<std::size_t>> read_all(http::ServerStream& stream) {
+  std::size_t bytes = 0;
+  for (;;) {
+    const auto piece = co_await stream.read(nullptr);
+    if (!piece) co_return std::nullopt;
+    if (piece->empty()) co_return bytes;
+    bytes += piece->size();
+  }
+}
+
 coro::Task<void> give_bytes(std::unique_ptr<http::ServerStream> stream, std::size_t left) {
   http::ResponseHead head = ok();
   head.content_length = left;
@@ -59,15 +71,16 @@ coro::Task<void> give_bytes(std::unique_ptr<http::ServerStream> stream, std::siz
   std::ignore = stream->finish({});
 }
 
+// Not before the request has ended, or whoever breaks a rule in its body may find the stream
+// closed.
+coro::Task<void> greet(std::unique_ptr<http::ServerStream> stream) {
+  const auto bytes = co_await read_all(*stream);
+  if (bytes) answer(*stream, ok(), kGreeting);
+}
+
 coro::Task<void> count_upload(std::unique_ptr<http::ServerStream> stream) {
-  std::size_t bytes = 0;
-  for (;;) {
-    const auto piece = co_await stream->read(nullptr);
-    if (!piece) co_return;
-    if (piece->empty()) break;
-    bytes += piece->size();
-  }
-  answer(*stream, ok(), std::to_string(bytes));
+  const auto bytes = co_await read_all(*stream);
+  if (bytes) answer(*stream, ok(), std::to_string(*bytes));
 }
 
 coro::Task<void> echo(std::unique_ptr<http::ServerStream> stream) {
@@ -103,13 +116,7 @@ coro::Task<void> serve(std::unique_ptr<http::ServerStream> stream) {
     hints.fields.add("link", "</style.css>; rel=preload");
     std::ignore = stream->inform(hints);
   }
-  struct Greet {
-    static coro::Task<void> now(std::unique_ptr<http::ServerStream> to) {
-      answer(*to, ok(), kGreeting);
-      co_return;
-    }
-  };
-  return Greet::now(std::move(stream));
+  return greet(std::move(stream));
 }
 
 struct Server {
