@@ -1,37 +1,11 @@
 #include "waypoint/settings.h"
 
+#include "common/admin/common_settings.h"
+
 #include <array>
 #include <utility>
 
 namespace aquifer::waypoint {
-namespace {
-
-void read_log(EnvironmentReader& reader, log::LogOptions& options) {
-  if (const auto value = reader.value_of("RUST_LOG")) {
-    auto filter = log::Filter::parse(*value);
-    if (filter) {
-      options.filter = std::move(*filter);
-    } else {
-      reader.complain("RUST_LOG", *value, "write a filter such as info or info,access=off");
-    }
-  }
-  if (const auto value = reader.value_of("LOG_FORMAT"); value && *value == "json")
-    options.format = log::Format::json;
-}
-
-void read_access_log(EnvironmentReader& reader, telemetry::AccessFilter& filter) {
-  const auto value = reader.value_of("AQUIFER_ACCESS_LOG");
-  if (!value) return;
-  auto parsed = telemetry::AccessFilter::parse(*value);
-  if (parsed) {
-    filter = std::move(*parsed);
-  } else {
-    reader.complain("AQUIFER_ACCESS_LOG", *value, parsed.error());
-  }
-}
-
-}  // namespace
-
 std::expected<Settings, std::string> settings_from(const Environment& environment) {
   Settings settings;
   EnvironmentReader reader(environment);
@@ -55,8 +29,9 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   settings.secret_ttl =
       std::max(std::chrono::duration_cast<std::chrono::seconds>(ttl), std::chrono::seconds(1));
   settings.workers = read_worker_count(reader, "AQUIFER_WORKER_THREADS");
-  read_log(reader, settings.log);
-  read_access_log(reader, settings.access_log);
+  admin::read_compliance(reader, settings.key_exchange);
+  admin::read_log(reader, settings.log);
+  admin::read_access_log(reader, settings.access_log);
   if (!reader.complaint().empty()) return std::unexpected(reader.complaint());
   return settings;
 }

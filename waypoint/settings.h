@@ -39,7 +39,7 @@ struct Settings {
   /// nothing. AQUIFER_REQUEST_HEAD_TIMEOUT.
   Duration head_timeout = std::chrono::seconds(30);
   std::chrono::seconds secret_ttl{86400};  ///< SECRET_TTL
-  tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;
+  tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;  ///< COMPLIANCE_POLICY
   bool ipv6 = true;  ///< IPV6_ENABLED
   std::uint16_t tunnel_port = 15008;
   std::uint16_t admin_port = 15000;

@@ -1,50 +1,36 @@
-// FlowHub: those who follow what happens to connections. Workers make events only while there is a
-// follower; each follower has a queue of its own and loses its place when it does not keep up.
-// Control thread.
+// FlowHub: those who follow what happens to connections (common/admin/followers.h). Workers make
+// events only while there is one. Control thread.
 #pragma once
 
-#include "common/admin/message.h"
-#include "common/coro/event.h"
+#include "common/admin/followers.h"
 #include "ztunnel/flow_event.h"
 #include "ztunnel/flow_journal.h"
 #include "ztunnel/worker_thread.h"
 
-#include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace aquifer::ztunnel {
 
 class FlowHub {
  public:
-  FlowHub(io::Loop& loop, const std::vector<std::unique_ptr<WorkerThread>>& workers) noexcept
-      : loop_(loop), workers_(workers) {}
-  ~FlowHub() { AQUIFER_ASSERT(followers_.empty()); }
-  FlowHub(const FlowHub&) = delete;
-  FlowHub& operator=(const FlowHub&) = delete;
+  FlowHub(io::Loop& loop, const std::vector<std::unique_ptr<WorkerThread>>& workers);
 
   /// A stream of JSON lines that ends when its reader goes, or with a line that says how many
   /// events it lost. Null when too many follow already.
   [[nodiscard]] std::unique_ptr<admin::BodySource> follow(FlowFilter filter);
 
-  void deliver(const FlowBatch& batch);
+  void deliver(const FlowBatch& batch) { followers_.deliver(batch); }
 
-  /// People who look at the same time, and a collector or two; each may cost the control thread as
-  /// much as the workers produce.
-  static constexpr std::size_t kFollowersMax = 16;
-  /// Waiting for one follower: some seconds of a busy node, about 500 bytes each.
-  static constexpr std::size_t kQueuedLinesMax = 20'000;
+  static constexpr std::size_t kFollowersMax = admin::Followers<FlowEvent>::kFollowersMax;
+  static constexpr std::size_t kQueuedLinesMax = admin::Followers<FlowEvent>::kQueuedLinesMax;
 
  private:
-  class Follower;
-  void join(Follower& follower);
-  void leave(Follower& follower) noexcept;
-  void tell_workers();
+  void tell_workers(bool followed);
 
   io::Loop& loop_;
   const std::vector<std::unique_ptr<WorkerThread>>& workers_;
-  std::vector<Follower*> followers_;
+  admin::Followers<FlowEvent> followers_;
 };
 
 }  // namespace aquifer::ztunnel

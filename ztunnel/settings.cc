@@ -1,8 +1,7 @@
 #include "ztunnel/settings.h"
 
+#include "common/admin/common_settings.h"
 #include "ztunnel/unread_variables.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -12,36 +11,6 @@ namespace aquifer::ztunnel {
 namespace {
 
 using Reader = EnvironmentReader;
-
-/// COMPLIANCE_POLICY=pqc: refused where OpenSSL cannot do it, for without it nothing would be what
-/// was asked for.
-void read_compliance(Reader& reader, const Environment& environment, tls::KeyExchange& exchange) {
-  const auto value = environment("COMPLIANCE_POLICY");
-  if (!value || value->empty()) return;
-  if (*value != "pqc") {
-    reader.complain("COMPLIANCE_POLICY", *value, "write pqc, or unset it");
-    return;
-  }
-  exchange = tls::KeyExchange::hybrid_only;
-  if (tls::can_exchange_keys(exchange)) return;
-  reader.complain(
-      "COMPLIANCE_POLICY", *value,
-      fmt::format("{} has no X25519MLKEM768: run with OpenSSL 3.5 or later, or unset it",
-                  tls::library_version()));
-}
-
-void read_log(Reader& reader, const Environment& environment, log::LogOptions& options) {
-  if (const auto value = environment("RUST_LOG")) {
-    auto filter = log::Filter::parse(*value);
-    if (filter) {
-      options.filter = std::move(*filter);
-    } else {
-      reader.complain("RUST_LOG", *value, "write a filter such as info or info,access=off");
-    }
-  }
-  if (const auto value = environment("LOG_FORMAT"); value && *value == "json")
-    options.format = log::Format::json;
-}
 
 void read_dns(Reader& reader, const Environment& environment, DnsSettings& dns) {
   // As the peer reads it: whatever is not "true" is off.
@@ -66,18 +35,6 @@ void read_dns(Reader& reader, const Environment& environment, DnsSettings& dns) 
       reader.complain("AQUIFER_DNS_UPSTREAM", *value,
                       "write one to three servers as IP or IP:PORT, with commas between them");
     }
-  }
-}
-
-void read_access_log(Reader& reader, const Environment& environment,
-                     telemetry::AccessFilter& filter) {
-  const auto value = environment("AQUIFER_ACCESS_LOG");
-  if (!value) return;
-  auto parsed = telemetry::AccessFilter::parse(*value);
-  if (parsed) {
-    filter = std::move(*parsed);
-  } else {
-    reader.complain("AQUIFER_ACCESS_LOG", *value, parsed.error());
   }
 }
 
@@ -131,17 +88,17 @@ std::expected<Settings, std::string> settings_from(const Environment& environmen
   reader.duration("SECRET_TTL", ttl);
   settings.secret_ttl =
       std::max(std::chrono::duration_cast<std::chrono::seconds>(ttl), std::chrono::seconds(1));
-  read_compliance(reader, environment, settings.key_exchange);
+  admin::read_compliance(reader, settings.key_exchange);
   settings.warnings = unread_variables(environment);
   reader.number("AQUIFER_POD_QUEUE_BYTES", settings.pod_queue_bytes_max, 1 << 20, UINT64_MAX);
   read_dns(reader, environment, settings.dns);
   reader.duration("AQUIFER_METRICS_SERIES_TTL", settings.series_ttl);
   settings.workers = read_worker_count(reader, "ZTUNNEL_WORKER_THREADS");
-  read_log(reader, environment, settings.log);
+  admin::read_log(reader, settings.log);
   bool policies_at_info = false;
   reader.boolean("AUTHZ_POLICY_INFO_LOGGING", policies_at_info);
   if (policies_at_info) settings.policy_log_level = log::Level::info;
-  read_access_log(reader, environment, settings.access_log);
+  admin::read_access_log(reader, settings.access_log);
   if (!reader.complaint().empty()) return std::unexpected(reader.complaint());
   return settings;
 }
