@@ -38,9 +38,9 @@ struct Settings {
   /// From the first byte of a request's head to its last: a client that is slower holds a place for
   /// nothing. AQUIFER_REQUEST_HEAD_TIMEOUT.
   Duration head_timeout = std::chrono::seconds(30);
-  std::chrono::seconds secret_ttl{86400};  ///< SECRET_TTL
+  std::chrono::seconds secret_ttl{86400};                          ///< SECRET_TTL
   tls::KeyExchange key_exchange = tls::KeyExchange::hybrid_first;  ///< COMPLIANCE_POLICY
-  bool ipv6 = true;  ///< IPV6_ENABLED
+  bool ipv6 = true;                                                ///< IPV6_ENABLED
   std::uint16_t tunnel_port = 15008;
   std::uint16_t admin_port = 15000;
   std::uint16_t stats_port = 15020;

@@ -15,9 +15,9 @@ std::string line_of(const FlowEvent& event) {
 }  // namespace
 
 FlowHub::FlowHub(io::Loop& loop, const std::vector<std::unique_ptr<WorkerThread>>& workers)
-    : loop_(loop), workers_(workers), followers_(loop, line_of, [this](bool followed) {
-        tell_workers(followed);
-      }) {}
+    : loop_(loop),
+      workers_(workers),
+      followers_(loop, line_of, [this](bool followed) { tell_workers(followed); }) {}
 
 std::unique_ptr<admin::BodySource> FlowHub::follow(FlowFilter filter) {
   return followers_.follow(
