@@ -39,6 +39,7 @@ SEEDS = {
     "query_aaaa_edns": QUERY + message(0x0120, [question("server", AAAA)], additionals=[opt(4096, 0, 0x8000)]),
     "query_cookie": QUERY + message(0x0100, [WWW], additionals=[opt(options=b"\0\x0a\0\x0812345678")]),
     "query_search": QUERY + message(0x0100, [question("a.b.ns.svc.cluster.local", A)]),
+    "query_dot": QUERY + message(0x0100, [b"\x0bweb.cluster" + question("local", A)]),
     "query_bad_version": QUERY + message(0x0100, [WWW], additionals=[opt(version=1)]),
     "query_https": QUERY + message(0x0100, [question("example.com", HTTPS)]),
     "query_update": QUERY + message(0x2800, [question("example.com", SOA)]),

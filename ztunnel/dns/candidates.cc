@@ -48,7 +48,9 @@ void add_expansions(std::vector<Candidate>& out, std::string_view name, const Se
 
 std::vector<Candidate> candidates(std::string_view name, const SearchPlace& place) {
   std::vector<Candidate> out;
-  if (name.empty()) return out;
+  // A dot behind a backslash stands inside a label, where no domain may be taken off; and no host
+  // has such a name.
+  if (name.empty() || name.contains('\\')) return out;
   add_expansions(out, name, place, {});
   const std::array<std::string, 3> search{fmt::format("{}.svc.{}", place.ns, place.cluster_domain),
                                           fmt::format("svc.{}", place.cluster_domain),

@@ -77,6 +77,12 @@ TEST_CASE("the root has no candidates, and a search domain alone is only itself"
         "cluster.local cluster.local.svc.cluster.local cluster.local.shop.svc.cluster.local");
 }
 
+TEST_CASE("a name with a dot inside a label is no host's, and no domain is taken off it") {
+  CHECK(hosts("web\\.cluster.local").empty());
+  CHECK(hosts("web\\.shop").empty());
+  CHECK(hosts("a\\032b.svc.cluster.local").empty());
+}
+
 TEST_CASE("wildcards, the most specific first; none for a lone label") {
   CHECK(wildcards_of("a.b.c") == std::vector<std::string>{"*.b.c", "*.c"});
   CHECK(wildcards_of("a").empty());
