@@ -1,5 +1,7 @@
 #include "config/manifests/authorization_values.h"
 
+#include "config/manifests/lint/words.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -7,13 +9,6 @@
 
 namespace aquifer::manifests {
 namespace {
-
-// A value in a diagnostic: enough to recognise it by.
-constexpr std::size_t kShownBytesMax = 60;
-
-std::string shown(std::string_view text) {
-  return fmt::format("\"{}\"", text.substr(0, kShownBytesMax));
-}
 
 model::StringMatch string_match(const std::string& text) {
   using enum model::StringMatch::Kind;
@@ -31,13 +26,13 @@ void warn_of_text(const Fields& fields, std::string_view name, const TextItem& i
     fields.warn_at(item.line, name,
                    fmt::format("{} matches NOTHING, since principals are compared without "
                                "spiffe://: write {}",
-                               shown(item.text), shown(item.text.substr(kScheme.size()))));
+                               in_quotes(item.text), in_quotes(item.text.substr(kScheme.size()))));
   }
   if (match.text.contains('*')) {
     fields.warn_at(item.line, name,
                    fmt::format("{} matches only a text with a * in it: * stands for anything at "
                                "one end alone",
-                               shown(item.text)));
+                               in_quotes(item.text)));
   }
 }
 
@@ -73,7 +68,7 @@ void read_accounts(Fields& fields, std::string_view name, const std::string& own
       fields.error_at(item.line, name,
                       fmt::format("{} is no service account: write NAMESPACE/NAME or NAME, "
                                   "without wildcards",
-                                  shown(item.text)));
+                                  in_quotes(item.text)));
       continue;
     }
     out.push_back({ns, account});
@@ -89,7 +84,7 @@ void read_networks(Fields& fields, std::string_view name, std::vector<Cidr>& out
     fields.error_at(item.line, name,
                     fmt::format("{} is neither an address nor a network: write one such as "
                                 "10.0.0.1, 10.0.0.0/8 or fd00::/8",
-                                shown(item.text)));
+                                in_quotes(item.text)));
   }
 }
 
@@ -100,7 +95,7 @@ void read_ports(Fields& fields, std::string_view name, std::vector<std::uint16_t
       continue;
     }
     fields.error_at(item.line, name,
-                    fmt::format("{} is not a number from 1 to 65535", shown(item.text)));
+                    fmt::format("{} is not a number from 1 to 65535", in_quotes(item.text)));
   }
 }
 

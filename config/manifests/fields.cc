@@ -1,5 +1,7 @@
 #include "config/manifests/fields.h"
 
+#include "config/manifests/lint/words.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,13 +10,8 @@
 namespace aquifer::manifests {
 namespace {
 
-// A value in a diagnostic: enough to recognise it by.
+// Of a name in a field's path: enough to recognise it by.
 constexpr std::size_t kShownBytesMax = 60;
-
-std::string shown(std::string_view text) {
-  if (text.size() <= kShownBytesMax) return fmt::format("\"{}\"", text);
-  return fmt::format("\"{}...\"", text.substr(0, kShownBytesMax));
-}
 
 // The spellings that YAML 1.1, and so kubectl, takes for booleans.
 std::optional<bool> parse_boolean(std::string_view text) {
@@ -103,7 +100,7 @@ std::optional<bool> Fields::boolean(std::string_view name) {
   const auto parsed = parse_boolean(value->text);
   if (!parsed) {
     report(Severity::error, value->line, name,
-           fmt::format("{} is not a boolean: write true or false", shown(value->text)));
+           fmt::format("{} is not a boolean: write true or false", in_quotes(value->text)));
   }
   return parsed;
 }
@@ -117,7 +114,7 @@ std::optional<std::uint32_t> Fields::number(std::string_view name, std::uint32_t
   const bool whole = error == std::errc{} && end == text.data() + text.size() && !text.empty();
   if (!whole || result == 0 || result > maximum) {
     report(Severity::error, value->line, name,
-           fmt::format("{} is not a number from 1 to {}", shown(text), maximum));
+           fmt::format("{} is not a number from 1 to {}", in_quotes(text), maximum));
     return std::nullopt;
   }
   return result;
@@ -153,7 +150,7 @@ StringMap Fields::text_map(std::string_view name) {
     // Kubernetes takes an empty value as empty text.
     if (item.kind != YamlKind::scalar && item.kind != YamlKind::null) {
       report(Severity::error, item.line, name,
-             fmt::format("the value of {} must be plain text", shown(key.text)));
+             fmt::format("the value of {} must be plain text", in_quotes(key.text)));
       continue;
     }
     result.emplace(key.text, item.text);

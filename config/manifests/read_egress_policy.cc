@@ -1,5 +1,6 @@
 // EgressPolicy -> EgressPolicyObject. The kind is our own, so nothing in it is let pass that is not
 // understood: a misspelt field of a policy is a hole.
+#include "config/manifests/lint/words.h"
 #include "config/manifests/read_objects.h"
 
 #include <fmt/format.h>
@@ -17,16 +18,12 @@ using model::HostPattern;
 using model::PortRange;
 using model::ServicePattern;
 
-std::string quoted(std::string_view text) {
-  return fmt::format("\"{}\"", text.substr(0, 60));
-}
-
 std::optional<EgressAction> read_action(Fields& fields, std::string_view name) {
   const auto text = fields.text(name);
   if (!text) return std::nullopt;
   if (*text == "ALLOW") return EgressAction::allow;
   if (*text == "DENY") return EgressAction::deny;
-  fields.error(name, fmt::format("{} is neither: write ALLOW or DENY", quoted(*text)));
+  fields.error(name, fmt::format("{} is neither: write ALLOW or DENY", in_quotes(*text)));
   return std::nullopt;
 }
 
@@ -87,7 +84,7 @@ std::vector<Value> read_list(Fields& fields, std::string_view name, std::string_
       values.push_back(std::move(*value));
     } else {
       fields.error_at(item.line, name,
-                      fmt::format("{} is none: write {}", quoted(item.text), write));
+                      fmt::format("{} is none: write {}", in_quotes(item.text), write));
     }
   }
   if (given && items.empty()) {
@@ -195,7 +192,7 @@ void read_egress_policy(Fields& fields, Metadata meta, FileObjects& out) {
     } else if (*dry_run != "false") {
       fields.error("metadata.annotations",
                    fmt::format("istio.io/dry-run: {} is neither: write \"true\" or \"false\"",
-                               quoted(*dry_run)));
+                               in_quotes(*dry_run)));
     }
   }
   object.meta = std::move(meta);

@@ -1,5 +1,6 @@
 // NetworkPolicy (networking.k8s.io/v1) -> NetworkPolicyObject. As the API server does, it refuses
 // fields of the spec that are not known: left out, they would let in whom nobody meant.
+#include "config/manifests/lint/words.h"
 #include "config/manifests/read_objects.h"
 
 #include <fmt/format.h>
@@ -15,10 +16,6 @@ namespace {
 using model::AddressBlock;
 using model::NetworkPort;
 
-std::string quoted(std::string_view text) {
-  return fmt::format("\"{}\"", text.substr(0, 60));
-}
-
 // As the API server takes it: with a prefix length.
 std::optional<Cidr> read_cidr(Fields& fields, std::string_view name, const TextItem& item) {
   const auto cidr = Cidr::parse(item.text);
@@ -26,7 +23,7 @@ std::optional<Cidr> read_cidr(Fields& fields, std::string_view name, const TextI
   fields.error_at(item.line, name,
                   fmt::format("{} is no network: write one such as 10.0.0.0/8, 192.0.2.1/32 or "
                               "fd00::/8",
-                              quoted(item.text)));
+                              in_quotes(item.text)));
   return std::nullopt;
 }
 
@@ -108,7 +105,7 @@ std::optional<NetworkPort> read_port_field(Fields& fields) {
   fields.error("port",
                fmt::format("{} is no port: write a number from 1 to 65535, or the name of a "
                            "container's port",
-                           quoted(*text)));
+                           in_quotes(*text)));
   return std::nullopt;
 }
 
@@ -141,7 +138,7 @@ std::optional<NetworkPort> read_port(Fields& fields) {
     return std::nullopt;
   }
   if (protocol != "TCP") {
-    fields.error("protocol", fmt::format("{} is none: write TCP, UDP or SCTP", quoted(protocol)));
+    fields.error("protocol", fmt::format("{} is none: write TCP, UDP or SCTP", in_quotes(protocol)));
   }
   return port;
 }
@@ -196,7 +193,7 @@ void read_spec(Fields& spec, NetworkPolicyObject& policy) {
       about_egress = true;
     } else {
       spec.error_at(type.line, "policyTypes",
-                    fmt::format("{} is none: write Ingress or Egress", quoted(type.text)));
+                    fmt::format("{} is none: write Ingress or Egress", in_quotes(type.text)));
     }
   }
   if (!about_ingress && !ingress.empty()) {

@@ -201,10 +201,11 @@ def main() -> int:
         if options.name == "profile":
             return profile_all(options.backend, QUICK_SECONDS if options.quick else RUNS)
         bench: Bench | L7Bench
+        other_build = debian13.build() if options.debian13 else None
         if options.name == "l7":
-            bench = L7Bench(options.quick, say)
+            bench = L7Bench(options.quick, other_build, say)
         else:
-            bench = Bench(options.name, options.quick, debian13.build() if options.debian13 else None)
+            bench = Bench(options.name, options.quick, other_build)
         noise_line = bench.run()
         decisions = "" if options.name else micro.run_all()
     except (LabError, Failed) as error:

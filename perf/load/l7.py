@@ -64,8 +64,8 @@ class L7Bench:
 
     name = "l7"
 
-    def __init__(self, quick: bool, say: Callable[[str], None]) -> None:
-        self.quick = quick
+    def __init__(self, quick: bool, debian13: Path | None, say: Callable[[str], None]) -> None:
+        self.quick, self.debian13 = quick, debian13
         self.runs, self.seconds = (1, 3) if quick else (3, 5)
         self.say = say
         self.notes: list[str] = []
@@ -75,7 +75,7 @@ class L7Bench:
         with Lab.new() as lab:
             self.say("building the mesh and starting the proxies")
             l7_peers.plan(lab)
-            compared = l7_peers.start_all(lab, self.note)
+            compared = l7_peers.start_all(lab, self.debian13, self.note)
             self.results.peers = [peer.name for peer in compared]
             before = noise.busy_share()
             for peer in compared:
@@ -115,7 +115,7 @@ class L7Bench:
         l7_peers.add_routes(lab, MANY_ROUTES)
         time.sleep(2.0)  # until every proxy has read them: nothing here depends on it being exact
         for peer in compared:
-            if peer.name.startswith("aquifer"):
+            if peer.name in l7_peers.WITH_MANY_ROUTES:
                 self.attempt(peer, "routes", lambda peer=peer: _fixed(peer, "routes", "h1", self.seconds))
 
     def attempt(self, peer: Peer, what: str, measure: Callable[[], Figures]) -> None:

@@ -1,8 +1,8 @@
 """The mesh of the L7 benchmark and what is compared on it.
 
 node1: mesh/client, plain/client      node2: mesh/server, plain/server      node3: the waypoints, and the plain proxies
-Two services of the mesh have the same server: one stands behind our waypoint, the other behind Envoy as a waypoint;
-everything else on their way (client, both ztunnels, server) is the same. In `plain` nothing is captured: there our
+Services of the mesh have the same server: one stands behind our waypoint, another behind Envoy as a waypoint, and with
+--debian13 a third behind our waypoint with OpenSSL 3.5; everything else on their way (client, both ztunnels, server) is the same. In `plain` nothing is captured: there our
 plain listener, Envoy, HAProxy and nginx are reverse proxies between client and server. All have two threads. Only the
 process in the middle is counted as the proxy.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from perf.load.peers import programs_of
 from tests.e2e.helpers import io_uring_allowed, wait_captured
 from tests.e2e.peer_certs import Mint
 from tests.lab import Lab, LabError, Pod, Process
@@ -27,6 +28,8 @@ SERVER_PORT, GRPC_PORT = 8080, 8079
 GRPC_SERVICE_PORT = 81
 PLAIN_PORT = 18080
 THREADS = 2
+# The peers that add_routes() is for.
+WITH_MANY_ROUTES = ("aquifer", "aquifer plain")
 CLUSTER_DOMAIN = "svc.cluster.local"
 
 _NGINX = """\
@@ -99,7 +102,7 @@ def plan(lab: Lab) -> None:
             mesh.pod(namespace, role, node=f"node{number}", service_account=role)
     mesh.pod("plain", "middle", node="node3", service_account="middle")
     ports = [ServicePort(80, SERVER_PORT, "http"), ServicePort(GRPC_SERVICE_PORT, GRPC_PORT, "grpc")]
-    for name in ("ours", "envoys"):
+    for name in ("ours", "debian13", "envoys"):
         mesh.service("mesh", name, selector={"app": "server"}, ports=ports)
     mesh.service("plain", "server", selector={"app": "server"}, ports=[ServicePort(80, SERVER_PORT, "http")])
     lab.up()
@@ -125,7 +128,8 @@ def add_routes(lab: Lab, count: int) -> None:
         lab.mesh.apply(route)
 
 
-def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
+def start_all(lab: Lab, debian13: Path | None, say: Callable[[str], None]) -> list[Peer]:
+    """All that this machine can run; for the others it says why not. `debian13`: the build directory of another column."""
     backend = "uring" if io_uring_allowed() else "epoll"
     proxies = [lab.start_ztunnel(node, backend=backend, wait_ready=False) for node in ("node1", "node2")]
     for proxy in proxies:
@@ -134,6 +138,9 @@ def start_all(lab: Lab, say: Callable[[str], None]) -> list[Peer]:
     plain_server = lab.pod("plain/server")
     wait_captured(client, lab.pod("mesh/server"))
     peers = [Peer("direct", plain_client, plain_server.ip, SERVER_PORT, None, http2=False, grpc_port=GRPC_PORT)]
+    if debian13 is not None:
+        with programs_of(debian13):
+            peers.append(_our_waypoint(lab, backend, "debian13", "aquifer 3.5"))
     for start in (_our_waypoint, _envoy_waypoint, _our_plain, _envoy_plain, _haproxy, _nginx):
         try:
             peers.append(start(lab, backend))
@@ -146,12 +153,12 @@ def _vip(lab: Lab, namespace: str, name: str) -> str:
     return str(lab.mesh.find("Service", namespace, name)["spec"]["clusterIP"])
 
 
-def _our_waypoint(lab: Lab, backend: str) -> Peer:
-    pod = add_waypoint(lab, "infra", "ours", node="node3")
-    running = start_waypoint(lab, pod, "infra/ours", backend=backend)
-    use_waypoint(lab, "Service", "mesh", "ours", "infra/ours")
-    vip = _vip(lab, "mesh", "ours")
-    return Peer("aquifer", lab.pod("mesh/client"), vip, 80, running, grpc_port=GRPC_SERVICE_PORT)
+def _our_waypoint(lab: Lab, backend: str, service: str = "ours", name: str = "aquifer") -> Peer:
+    pod = add_waypoint(lab, "infra", service, node="node3")
+    running = start_waypoint(lab, pod, f"infra/{service}", backend=backend)
+    use_waypoint(lab, "Service", "mesh", service, f"infra/{service}")
+    vip = _vip(lab, "mesh", service)
+    return Peer(name, lab.pod("mesh/client"), vip, 80, running, grpc_port=GRPC_SERVICE_PORT)
 
 
 def _envoy_waypoint(lab: Lab, _: str) -> Peer:

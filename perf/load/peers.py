@@ -106,7 +106,7 @@ def aquifer(lab: Lab, backend: str, *, place: str = "", name: str = "", build: P
     """Two ztunnels on this backend, ready."""
     place = place or backend
     client, server = lab.pod(f"mesh/client-{place}"), lab.pod(f"mesh/server-{place}")
-    with _build(build):
+    with programs_of(build):
         proxies = [lab.start_ztunnel(pod.node, backend=backend, wait_ready=False) for pod in (client, server)]
     for proxy in proxies:
         proxy.wait_ready()
@@ -123,7 +123,7 @@ def near(lab: Lab) -> Peer:
 
 
 @contextmanager
-def _build(directory: Path | None) -> Iterator[None]:
+def programs_of(directory: Path | None) -> Iterator[None]:
     """Programs started meanwhile are those of another build directory."""
     before = os.environ.get("AQUIFER_BUILD")
     if directory is not None:

@@ -1,6 +1,6 @@
 """This tree built on Debian 13, whatever the machine runs: for measuring what its OpenSSL 3.5 changes.
 
-A root of Debian 13 is made with mmdebstrap, the release build is made inside it, and its program runs outside, by that
+A root of Debian 13 is made with mmdebstrap, the release build is made inside it, and its programs run outside, by that
 root's own dynamic linker and libraries. Nothing of the machine is changed; all of it is in the cache and in build/.
 """
 
@@ -38,12 +38,12 @@ export CC="ccache clang-19" CXX="ccache clang++-19" CCACHE_DIR=/ccache HOME=/roo
 root="$1" tree="$3"
 shift 3
 [ -f "$root$tree/build/debian13/inside/build.ninja" ] || chroot "$root" meson setup "$tree/build/debian13/inside" "$tree" "$@"
-exec chroot "$root" ninja -C "$tree/build/debian13/inside" --quiet ztunnel/ztunnel
+exec chroot "$root" ninja -C "$tree/build/debian13/inside" --quiet ztunnel/ztunnel waypoint/waypoint
 """
 
 
 def build() -> Path:
-    """Brings build/debian13 up to date and returns it; a build directory as others, with the program alone in it."""
+    """Brings build/debian13 up to date and returns it; a build directory as others, with the programs alone in it."""
     if os.uname().machine != "x86_64":
         raise Failed("the Debian 13 root is made for x86_64 only")
     packages.ensure("debian13")
@@ -53,11 +53,12 @@ def build() -> Path:
         say("building on Debian 13")
         command = ["unshare", "--mount", "sh", "-c", _INSIDE, "sh", _ROOT, ROOT, _TREE, *TYPES["release"]]
         must(command, "the build on Debian 13", cwd=Path("/"), quiet=True, timeout=_BUILD_TIMEOUT_S)
-    launcher = _BUILD / "ztunnel" / "ztunnel"
-    launcher.parent.mkdir(parents=True, exist_ok=True)
-    program = _BUILD / "inside" / "ztunnel" / "ztunnel"
-    launcher.write_text(_LAUNCHER.format(root=_ROOT, linker=_LINKER, program=program))
-    launcher.chmod(0o755)
+    for name in ("ztunnel", "waypoint"):
+        launcher = _BUILD / name / name
+        launcher.parent.mkdir(parents=True, exist_ok=True)
+        program = _BUILD / "inside" / name / name
+        launcher.write_text(_LAUNCHER.format(root=_ROOT, linker=_LINKER, program=program))
+        launcher.chmod(0o755)
     say(f"built build/debian13 in {timer.seconds:.1f} s")
     return _BUILD
 
