@@ -33,7 +33,8 @@ struct FloodLimits {
       {.burst = 20'000, .per_second = 10'000},
       // Peers send one, some a second one when they retune their windows.
       {.burst = 50, .per_second = 1},
-      // ztunnel pings every 10 s; stacks that measure bandwidth ping once a round trip.
+      // ztunnel pings every 10 s; stacks that measure bandwidth ping once a round trip in which
+      // DATA comes: one for each DATA frame of ours is earned by sending.
       {.burst = 2'000, .per_second = 1'000},
       // Never needed; some stacks flush with one at the start of a body.
       {.burst = 1'000, .per_second = 100},

@@ -97,6 +97,7 @@ void Session::put_data_header(Stream& stream, std::uint8_t* at, std::size_t size
   // The peer owes us WINDOW_UPDATEs for this: two for a frame, and one for each 4 KiB of a large
   // one.
   flood_.earn(config_.flood, Flood::window_update, 2 + static_cast<std::uint32_t>(size >> 12));
+  flood_.earn(config_.flood, Flood::ping, 1);
   if (end == EndStream::yes) end_local(stream);
 }
 

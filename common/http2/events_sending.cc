@@ -78,6 +78,7 @@ int Events::send_body(nghttp2_session* session, nghttp2_frame* frame, const std:
     done += part;
   }
   connection.floods_.earn(Flood::window_update, 2);
+  connection.floods_.earn(Flood::ping, 1);
   if (stream->outbox.size() <= connection.options_.outbox_max / 2) stream->writable.notify();
   return 0;
 }

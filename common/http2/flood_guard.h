@@ -34,7 +34,8 @@ struct FloodLimits {
       {.burst = 10'000, .per_second = 5'000},
       // Peers send one, some a second one when they retune their windows.
       {.burst = 50, .per_second = 1},
-      // gRPC measures bandwidth by a ping each round trip.
+      // gRPC measures bandwidth by a ping each round trip in which DATA comes, and near neighbours
+      // have thousands of those a second: one for each DATA frame of ours is earned by sending.
       {.burst = 2'000, .per_second = 1'000},
       // Never needed; some stacks flush with one at the start of a body.
       {.burst = 1'000, .per_second = 100},

@@ -293,6 +293,18 @@ TEST_CASE("floods of frames that cost nothing to send end the connection") {
   }
 }
 
+TEST_CASE("a peer may ping for each DATA frame that it got, however many there are") {
+  SessionConfig config = SessionConfig::server();
+  config.flood.by_kind[static_cast<std::size_t>(Flood::ping)] = {.burst = 3, .per_second = 0};
+  Server server(config);
+  REQUIRE(server.receive(connect(1)).has_value());
+  REQUIRE(server.session.respond(*server.at(1).stream, {}).has_value());
+  for (int i = 0; i < 100; ++i) {
+    CHECK(server.session.write_data(*server.at(1).stream, as_bytes("ping me"), EndStream::no) == 7);
+    CHECK(server.receive(frame(FrameType::ping, 0, 0, "12345678")).has_value());
+  }
+}
+
 TEST_CASE("a peer that asks for answers and reads none is cut off before they fill our memory") {
   Server server;
   REQUIRE(server.receive(connect(1)).has_value());

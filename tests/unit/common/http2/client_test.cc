@@ -64,6 +64,30 @@ TEST_CASE("a request is written without what belongs to one hop; interim answers
   run(heads);
 }
 
+// As gRPC does to measure the bandwidth.
+coro::Task<void> pings_for_data(io::Loop& loop) {
+  ClientOptions options;
+  options.floods.by_kind[static_cast<std::size_t>(Flood::ping)] = {.burst = 3, .per_second = 0};
+  RawServer server;
+  server.start(loop, frame(kSettings, 0, 0), options);
+  for (std::uint32_t id = 1; id < 100; id += 2) {
+    StreamPtr stream = open(server, post(), http::End::no);
+    REQUIRE(stream->write(io::Buffer::copy_of(as_bytes("ping me"))));
+    REQUIRE(stream->finish({}));
+    const Frame asked = co_await server.peer->next_of(kData);
+    REQUIRE(asked.stream == id);
+    server.peer->send(frame(kPing, 0, 0, "12345678") +
+                      headers(id, block({{":status", "200"}})));
+    const auto head = co_await stream->response(nullptr);
+    REQUIRE(head.has_value());
+  }
+  co_await server.finish();
+}
+
+TEST_CASE("a server may ping for each DATA frame that it got, however many there are") {
+  run(pings_for_data);
+}
+
 coro::Task<void> fails_with(io::Loop& loop, std::string answered, Errc code, Retry retry) {
   RawServer server;
   server.start(loop);
