@@ -15,11 +15,6 @@ bool switches(const Handoff& handoff, const http::ResponseHead& head) noexcept {
   return head.status == 101 || (handoff.connect && head.status / 100 == 2);
 }
 
-// Buffers of a loop's pool go back to that loop: what crosses is a block of its own.
-io::Buffer portable(const io::Buffer& bytes) {
-  return io::Buffer::copy_of(bytes.view());
-}
-
 class ServingSide final : public http::ServerStream {
  public:
   explicit ServingSide(std::shared_ptr<Handoff> handoff)
@@ -90,7 +85,7 @@ class ServingSide final : public http::ServerStream {
   [[nodiscard]] Status write(io::Buffer bytes) override {
     if (failed_) return std::unexpected(*failed_);
     const std::size_t size = bytes.size();
-    handoff_->down.put(portable(bytes), size, handoff_);
+    handoff_->down.put(std::move(bytes).portable(), size, handoff_);
     return {};
   }
   [[nodiscard]] Status finish(const HeaderFields& trailers) override {
@@ -145,7 +140,7 @@ coro::Task<void> pump_up(std::shared_ptr<Handoff> handoff, http::ServerStream& s
       handoff->up.put(BodyEnd{stream.trailers()}, 0, handoff);
     } else {
       const std::size_t size = bytes->size();
-      handoff->up.put(portable(*bytes), size, handoff);
+      handoff->up.put(std::move(*bytes).portable(), size, handoff);
     }
   }
   if (switched) co_return;

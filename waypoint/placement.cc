@@ -5,14 +5,17 @@
 #include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
 
+#include <span>
 #include <utility>
 
 namespace aquifer::waypoint {
 namespace {
 
-// A request that moves costs a few microseconds on both loops: it is only worth it when the other
-// has clearly less to do. One request after the other never moves.
-constexpr std::uint32_t kWorthMoving = 4;
+std::uint32_t cpu_of_all(const Worker& worker) noexcept {
+  std::uint32_t permille = 0;
+  for (const Worker* each : worker.node.workers) permille += each->loop.cpu_permille();
+  return permille;
+}
 
 coro::Task<void> serve_here(Worker& worker, DownstreamPtr downstream,
                             std::unique_ptr<http::ServerStream> stream,
@@ -24,17 +27,19 @@ coro::Task<void> serve_here(Worker& worker, DownstreamPtr downstream,
 }  // namespace
 
 Worker& choose_worker(Worker& worker) noexcept {
+  const std::uint32_t here = worker.exchanges.load(std::memory_order_relaxed);
+  // For most requests that is all.
+  if (!is_worth_moving({.here = here, .there = 0, .cpu_permille = UINT32_MAX})) return worker;
   Worker* best = &worker;
-  std::uint32_t least = worker.exchanges.load(std::memory_order_relaxed);
-  if (least < kWorthMoving) return worker;
-  least -= kWorthMoving;
+  std::uint32_t there = here;
   for (Worker* other : worker.node.workers) {
     const std::uint32_t load = other->exchanges.load(std::memory_order_relaxed);
-    if (load >= least || other == &worker) continue;
+    if (load >= there || other == &worker) continue;
     best = other;
-    least = load;
+    there = load;
   }
-  return *best;
+  const PlacementFacts facts{.here = here, .there = there, .cpu_permille = cpu_of_all(worker)};
+  return is_worth_moving(facts) ? *best : worker;
 }
 
 coro::Task<void> serve_request(Worker& worker, DownstreamPtr downstream,

@@ -28,6 +28,11 @@ Buffer Buffer::copy_of(ByteView bytes) {
   return buffer;
 }
 
+Buffer Buffer::portable() && {
+  const bool lean = capacity_ / 2 <= size() + kHeadroom;
+  return pool_ == nullptr && lean ? std::move(*this) : copy_of(view());
+}
+
 void Buffer::release() noexcept {
   if (base_ == nullptr) return;
   if (pool_ != nullptr) {

@@ -79,6 +79,10 @@ class Buffer {
     return {base_ + begin_, n};
   }
 
+  /// The same bytes in a block that any thread may give back: this one if it is the allocator's and
+  /// not much larger than they are, else a copy.
+  [[nodiscard]] Buffer portable() &&;
+
   void release() noexcept;
 
  private:

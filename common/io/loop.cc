@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace aquifer::io {
 namespace {
 
@@ -63,6 +65,7 @@ Loop::Loop(std::unique_ptr<Backend> backend, Fd wake)
   current_loop = this;
   coro::ReadyQueue::set_current(&ready_);
   wake_channel_.fd = wake_.get();
+  thread_cpu_ns_.store(ready_.meter().thread_cpu().count(), std::memory_order_relaxed);
 }
 
 Loop::~Loop() {
@@ -117,19 +120,27 @@ void Loop::round() {
     wait_until = std::min(wait_until, last_trim_ + 2 * kTrimInterval);
   }
   // What was worked before a rest is settled soon, not when the rest ends.
-  if (ready_.meter().pending())
-    wait_until = std::min(wait_until, last_settle_ + coro::WorkMeter::kInterval);
+  if (unsettled()) wait_until = std::min(wait_until, last_settle_ + coro::WorkMeter::kInterval);
   backend_->wait(wait_until, now_);
   now_ = Clock::now();
   operations_completed_.store(backend_->counters().completed, std::memory_order_relaxed);
   timers_.expire(now_);
-  if (ready_.meter().pending() && now_ - last_settle_ >= coro::WorkMeter::kInterval) settle_work();
+  if (unsettled() && now_ - last_settle_ >= coro::WorkMeter::kInterval) settle_work();
+}
+
+bool Loop::unsettled() noexcept {
+  // A thread that has come to rest is looked at once more, to know that it rests.
+  return ready_.meter().pending() || cpu_permille() != 0;
 }
 
 void Loop::settle_work() {
-  last_settle_ = now_;
   coro::WorkMeter& meter = ready_.meter();
   meter.settle();
+  const std::chrono::nanoseconds used = meter.thread_cpu() - thread_cpu();
+  const Duration took = std::max<Duration>(now_ - last_settle_, coro::WorkMeter::kInterval);
+  const auto permille = std::clamp<std::int64_t>(used * 1000 / took, 0, 1000);
+  cpu_permille_.store(static_cast<std::uint32_t>(permille), std::memory_order_relaxed);
+  last_settle_ = now_;
   thread_cpu_ns_.store(meter.thread_cpu().count(), std::memory_order_relaxed);
   nobodys_cpu_ns_.store(meter.nobodys_cpu().count(), std::memory_order_relaxed);
 }

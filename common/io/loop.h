@@ -68,6 +68,12 @@ class Loop {
     return std::chrono::nanoseconds(nobodys_cpu_ns_.load(std::memory_order_relaxed));
   }
 
+  /// How much of a core the thread uses, in thousandths: over the last WorkMeter::kInterval or
+  /// longer, 0 at rest. Safe from any thread.
+  [[nodiscard]] std::uint32_t cpu_permille() const noexcept {
+    return cpu_permille_.load(std::memory_order_relaxed);
+  }
+
   [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
   [[nodiscard]] coro::ReadyQueue& ready() noexcept { return ready_; }
   [[nodiscard]] Backend& backend() noexcept { return *backend_; }
@@ -85,6 +91,7 @@ class Loop {
   static coro::Task<void> serve_mailbox(Loop& loop, coro::CancelSource& stop);
   void round();
   void deliver_messages();
+  [[nodiscard]] bool unsettled() noexcept;
   void settle_work();
 
   std::unique_ptr<Backend> backend_;
@@ -99,6 +106,7 @@ class Loop {
   std::atomic<std::uint64_t> operations_completed_{0};
   std::atomic<std::int64_t> thread_cpu_ns_{0};
   std::atomic<std::int64_t> nobodys_cpu_ns_{0};
+  std::atomic<std::uint32_t> cpu_permille_{0};
 
   Fd wake_;
   Channel wake_channel_;

@@ -138,7 +138,8 @@ std::optional<NetworkPort> read_port(Fields& fields) {
     return std::nullopt;
   }
   if (protocol != "TCP") {
-    fields.error("protocol", fmt::format("{} is none: write TCP, UDP or SCTP", in_quotes(protocol)));
+    fields.error("protocol",
+                 fmt::format("{} is none: write TCP, UDP or SCTP", in_quotes(protocol)));
   }
   return port;
 }

@@ -23,8 +23,8 @@ struct Candidate {
 
 /// In the order in which they count, each host once. `name` is canonical. First the name and its
 /// expansions by Kubernetes' rules, then the same for what is left when the resolver of a pod has
-/// appended one of its search domains: NS.svc.DOMAIN, svc.DOMAIN, DOMAIN. None for the root, and for
-/// a name with an escape, which is no host's.
+/// appended one of its search domains: NS.svc.DOMAIN, svc.DOMAIN, DOMAIN. None for the root, and
+/// for a name with an escape, which is no host's.
 [[nodiscard]] std::vector<Candidate> candidates(std::string_view name, const SearchPlace& place);
 
 /// The hosts of wildcard services that cover `host`, the most specific first: `*.b.c` and `*.c` for

@@ -76,8 +76,7 @@ coro::Task<void> pings_for_data(io::Loop& loop) {
     REQUIRE(stream->finish({}));
     const Frame asked = co_await server.peer->next_of(kData);
     REQUIRE(asked.stream == id);
-    server.peer->send(frame(kPing, 0, 0, "12345678") +
-                      headers(id, block({{":status", "200"}})));
+    server.peer->send(frame(kPing, 0, 0, "12345678") + headers(id, block({{":status", "200"}})));
     const auto head = co_await stream->response(nullptr);
     REQUIRE(head.has_value());
   }

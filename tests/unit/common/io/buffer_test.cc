@@ -47,6 +47,31 @@ TEST_CASE("moving a buffer leaves an empty one behind, which may be used again")
   CHECK(as_text(second.view()) == "new");
 }
 
+TEST_CASE("a portable buffer keeps its block unless that is a pool's or mostly empty") {
+  Buffer own = Buffer::copy_of(as_bytes("mine"));
+  const std::uint8_t* at = own.data();
+  Buffer moved = std::move(own).portable();
+  CHECK(moved.data() == at);
+  CHECK(as_text(moved.view()) == "mine");
+
+  Buffer wide = Buffer::allocate(10'000);
+  std::copy_n("few", 3, wide.tail().begin());
+  wide.grow(3);
+  at = wide.data();
+  const Buffer lean = std::move(wide).portable();
+  CHECK(lean.data() != at);
+  CHECK(as_text(lean.view()) == "few");
+
+  BufferPool pool(1000, 1);
+  Buffer leased = pool.take();
+  std::copy_n("leased", 6, leased.tail().begin());
+  leased.grow(6);
+  const Buffer copy = std::move(leased).portable();
+  leased.release();
+  CHECK(pool.leased() == 0);
+  CHECK(as_text(copy.view()) == "leased");
+}
+
 TEST_CASE("a pool leases each block once and takes it back from wherever the lease went") {
   BufferPool pool(1000, 4);
   std::vector<Buffer> leases;

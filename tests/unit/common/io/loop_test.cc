@@ -248,6 +248,30 @@ ON_BOTH_BACKENDS("a wait for the hang-up is not ended by data or by half an end"
   run_on<B>(check_hangup);
 }
 
+coro::Task<void> works_and_rests(Loop& loop) {
+  CHECK(loop.cpu_permille() == 0);
+  // Two intervals of the meter, or the end of the test's patience on a machine that is busy.
+  const auto begun = Clock::now();
+  while (loop.cpu_permille() == 0 && Clock::now() - begun < kSoon) {
+    const auto until = Clock::now() + milliseconds(5);
+    while (Clock::now() < until) {
+    }
+    co_await yield();
+  }
+  CHECK(loop.cpu_permille() > 0);
+  CHECK(loop.cpu_permille() <= 1000);
+  for (const auto rests = Clock::now(); loop.cpu_permille() != 0 && Clock::now() - rests < kSoon;) {
+    const Status slept = co_await sleep_until(loop, loop.after(coro::WorkMeter::kInterval));
+    CHECK(slept.has_value());
+  }
+  CHECK(loop.cpu_permille() == 0);
+}
+
+ON_BOTH_BACKENDS("a loop knows how much of a core it uses, and that it rests") {
+  const auto loop = make_loop<B>();
+  loop->run(works_and_rests(*loop));
+}
+
 TEST_CASE("the automatic choice runs somewhere, and says so when it had to fall back") {
   auto loop = Loop::create(BackendChoice::automatic);
   REQUIRE(loop.has_value());
