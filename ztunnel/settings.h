@@ -58,7 +58,7 @@ struct Settings {
   bool keepalive_enabled = true;  ///< KEEPALIVE_ENABLED
   io::Keepalive keepalive;        ///< KEEPALIVE_TIME, _INTERVAL, _RETRIES, USER_TIMEOUT_ENABLED
   /// AQUIFER_EARLY_DATA: are a client's first bytes sent with the CONNECT?
-  bool early_data = false;
+  bool early_data = true;
   hbone::PoolOptions pool;  ///< POOL_MAX_STREAMS_PER_CONNECTION, POOL_UNUSED_RELEASE_TIMEOUT
   Duration termination_deadline = std::chrono::seconds(5);  ///< CONNECTION_TERMINATION_DEADLINE
   std::chrono::seconds secret_ttl{86400};                   ///< SECRET_TTL

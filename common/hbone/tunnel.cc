@@ -347,6 +347,12 @@ coro::Task<Result<std::unique_ptr<TunnelStream>>> Tunnel::open(ConnectRequest re
     co_return std::unexpected(Error(Errc::http_status, ErrorSource::upstream, "opening the stream")
                                   .with_detail(response->status));
   }
+  if (early != nullptr && early->sent() > 0) {
+    // What found the window shut is kept, and leaves only when somebody asks for more room: a copy
+    // that takes over the read from the client asks no sooner than that gives something.
+    const auto room = co_await stream->writable(cancel);
+    if (!room && room.error().code == Errc::cancelled) co_return std::unexpected(room.error());
+  }
   co_return std::move(stream);
 }
 

@@ -39,7 +39,6 @@ void Copy::start(coro::CancelSource& cancel, CopyOwner& owner,
     // Taken over in any case: only who waits for it can end it.
     up_.stage = Stage::bytes;
     up_.allowance = read_under_way;
-    up_.may_be_kept = true;
     std::ignore = move_bytes(up_);
     if (stopping_) stop_waiting(up_);
   }
@@ -106,7 +105,6 @@ void Copy::advance(Direction& direction) noexcept {
     switch (direction.stage) {
       case Stage::room: goes_on = ask_for_room(direction); break;
       case Stage::bytes: goes_on = move_bytes(direction); break;
-      case Stage::flush: goes_on = flush(direction); break;
       case Stage::watch: goes_on = watch(direction); break;
       case Stage::over: return;
     }
@@ -128,7 +126,6 @@ bool Copy::ask_for_room(Direction& direction) noexcept {
   }
   direction.allowance = *allowance;
   direction.stage = Stage::bytes;
-  direction.may_be_kept = false;
   return true;
 }
 
@@ -143,10 +140,6 @@ bool Copy::move_bytes(Direction& direction) noexcept {
   }
   if (stopping_) return true;  // a read that was taken over: nobody is to get its bytes any more
   Buffer& bytes = **chunk;
-  if (bytes.empty() && direction.may_be_kept) {
-    direction.stage = Stage::flush;
-    return true;
-  }
   if (bytes.empty()) {
     pass_end_on(direction);
     return true;
@@ -160,19 +153,6 @@ bool Copy::move_bytes(Direction& direction) noexcept {
   }
   count(direction, size);
   direction.stage = Stage::room;
-  return true;
-}
-
-bool Copy::flush(Direction& direction) noexcept {
-  direction.waits = true;
-  const auto room = receiver(direction).poll_writable(direction);
-  if (room && *room == 0) return false;
-  direction.waits = false;
-  if (room) {
-    pass_end_on(direction);
-  } else {
-    fail();
-  }
   return true;
 }
 
@@ -218,7 +198,7 @@ void Copy::on_cancel(coro::CancelHook& hook) noexcept {
 void Copy::stop_waiting(Direction& direction) noexcept {
   if (!direction.waits) return;
   // Its wakeup comes, now or soon, and with it the turn in which it sees that it is over.
-  if (direction.stage == Stage::room || direction.stage == Stage::flush) {
+  if (direction.stage == Stage::room) {
     receiver(direction).end_write_wait();
   } else {
     source(direction).end_read_wait();

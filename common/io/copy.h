@@ -60,7 +60,6 @@ class Copy : coro::CancelHook {
   enum class Stage : std::uint8_t {
     room,   ///< asks the receiver how much it takes
     bytes,  ///< reads that from the source
-    flush,  ///< the source has ended: waits until the receiver has sent what it kept before
     watch,  ///< the source has ended its half, but may still throw the whole connection away
     over,
   };
@@ -79,8 +78,6 @@ class Copy : coro::CancelHook {
     bool waits = false;   // for the receiver (room) or for the source (bytes, watch)
     bool queued = false;  // for a turn
     bool ended = false;   // the source's end was passed on
-    // Something was written to the receiver before it was asked for room: it may keep some of that.
-    bool may_be_kept = false;
   };
 
   [[nodiscard]] ByteStream& source(const Direction& direction) const noexcept {
@@ -99,7 +96,6 @@ class Copy : coro::CancelHook {
   void advance(Direction& direction) noexcept;
   [[nodiscard]] bool ask_for_room(Direction& direction) noexcept;
   [[nodiscard]] bool move_bytes(Direction& direction) noexcept;
-  [[nodiscard]] bool flush(Direction& direction) noexcept;
   void pass_end_on(Direction& direction) noexcept;
   [[nodiscard]] bool watch(Direction& direction) noexcept;
   void fail() noexcept;

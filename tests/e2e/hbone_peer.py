@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -92,21 +93,27 @@ class SeenTunnel:
     # Payload that came before the answer, by stream.
     early: dict[int, bytes] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
+    # Of all streams, and what of it the windows were not yet opened again for.
+    received: int = 0
+    owed: Counter[int] = field(default_factory=Counter)
 
 
 class HboneServer:
     """Answers CONNECTs with 200 and echoes: a foreign proxy in a pod that is not captured.
 
-    With `answer_after` it says nothing before so many bytes of payload came.
+    With `answer_after` it says nothing before so many bytes of payload came. With `credit_with_answer` it opens the
+    windows again only when it answers the next request.
     """
 
     def __init__(
-        self, listener: socket.socket, context: ssl.SSLContext, *, status: str = "200", answer_after: int = 0
-    ) -> None:
+        self, listener: socket.socket, context: ssl.SSLContext, *, status: str = "200", answer_after: int = 0,
+        credit_with_answer: bool = False,
+    ) -> None:  # fmt: skip
         self._listener = listener
         self._context = context
         self._status = status
         self._answer_after = answer_after
+        self._credit_with_answer = credit_with_answer
         self.tunnels: list[SeenTunnel] = []
         self.refused: list[str] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -157,7 +164,10 @@ class HboneServer:
             seen.early[event.stream_id] = b""
             self._answer(session, seen, event.stream_id)
         elif isinstance(event, h2.events.DataReceived):
-            session.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            seen.received += len(event.data)
+            seen.owed[event.stream_id] += event.flow_controlled_length
+            if not self._credit_with_answer:
+                self._credit(session, seen)
             if event.stream_id not in seen.answered:
                 seen.early[event.stream_id] += event.data
                 self._answer(session, seen, event.stream_id)
@@ -173,6 +183,12 @@ class HboneServer:
         session.send_headers(stream, [(":status", self._status)], end_stream=self._status != "200")
         if seen.early[stream] and self._status == "200":
             session.send_data(stream, seen.early[stream])
+        self._credit(session, seen)
+
+    def _credit(self, session: h2.connection.H2Connection, seen: SeenTunnel) -> None:
+        for stream, count in seen.owed.items():
+            session.acknowledge_received_data(count, stream)
+        seen.owed.clear()
 
     def close(self) -> None:
         # shutdown() ends an accept() that another thread waits in; close() alone does not.

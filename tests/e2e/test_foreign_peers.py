@@ -22,6 +22,8 @@ ECHO_PORT = 7070
 PEER_ID = "spiffe://cluster.local/ns/outside/sa/outside"
 # Payload that a client may have said before its CONNECT was answered.
 EARLY_BYTES_MAX = 16 << 10
+# RFC 9113 section 6.9.2: of a connection, before its peer opens it further.
+FIRST_WINDOW = 65_535
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -179,16 +181,6 @@ def test_an_answer_other_than_200_ends_the_applications_connection(mesh: Mesh, m
         server.close()
 
 
-@pytest.fixture
-def early_data(mesh: Mesh) -> Iterator[None]:
-    """The client's proxy sends first bytes with the CONNECT."""
-    mesh.proxy_of(mesh.client).stop()
-    mesh.lab.start_ztunnel(mesh.client.node, backend=mesh.backend, env={**mesh.env, "AQUIFER_EARLY_DATA": "on"})
-    yield
-    mesh.restart(mesh.client.node)
-
-
-@pytest.mark.usefixtures("early_data")
 def test_a_clients_first_bytes_come_with_the_connect_up_to_a_bound(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     """A server that waits for them before it answers would wait for ever if they waited for its answer."""
     context = _identity(mint, "foreign").server_context()
@@ -205,7 +197,6 @@ def test_a_clients_first_bytes_come_with_the_connect_up_to_a_bound(mesh: Mesh, m
         server.close()
 
 
-@pytest.mark.usefixtures("early_data")
 def test_first_bytes_to_who_refuses_the_connection_change_nothing(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
     context = _identity(mint, "foreign").server_context()
     server = HboneServer(foreign.listen(HBONE_PORT), context, status="503", answer_after=5)
@@ -223,8 +214,37 @@ def test_first_bytes_to_who_refuses_the_connection_change_nothing(mesh: Mesh, mi
         server.close()
 
 
-def test_unasked_first_bytes_wait_in_the_clients_socket_for_the_answer(mesh: Mesh, mint: Mint, foreign: Pod) -> None:
+def test_first_bytes_that_find_the_tunnels_window_shut_leave_when_it_opens(
+    mesh: Mesh, mint: Mint, foreign: Pod
+) -> None:
+    """Also from a client that says nothing more: it waits for an answer to them."""
+    context = _identity(mint, "foreign").server_context()
+    server = HboneServer(foreign.listen(HBONE_PORT), context, credit_with_answer=True)
+    try:
+        with mesh.client.connect(foreign.ip, FOREIGN_PORT) as first:
+            # In pieces, each read for itself: a connection that opens beside bulk gets a tunnel of its own.
+            sent = 0
+            while sent < FIRST_WINDOW:
+                piece = min(8000, FIRST_WINDOW - sent)
+                first.sendall(b"x" * piece)
+                sent += piece
+                wait_until("the piece to arrive", lambda count=sent: server.tunnels and server.tunnels[0].received == count)
+            with mesh.client.connect(foreign.ip, FOREIGN_PORT) as second:
+                second.sendall(b"echo me")
+                second.settimeout(30)
+                assert second.recv(100) == b"echo me"
+        assert len(server.tunnels) == 1
+        assert len(server.tunnels[0].requests) == 2
+    finally:
+        server.close()
+
+
+def test_turned_off_first_bytes_wait_in_the_clients_socket_for_the_answer(
+    mesh: Mesh, mint: Mint, foreign: Pod
+) -> None:
     """This server never answers, for it waits for them."""
+    mesh.proxy_of(mesh.client).stop()
+    mesh.lab.start_ztunnel(mesh.client.node, backend=mesh.backend, env={**mesh.env, "AQUIFER_EARLY_DATA": "off"})
     server = HboneServer(foreign.listen(HBONE_PORT), _identity(mint, "foreign").server_context(), answer_after=7)
 
     def unread() -> list[str]:
@@ -239,6 +259,7 @@ def test_unasked_first_bytes_wait_in_the_clients_socket_for_the_answer(mesh: Mes
             assert list(server.tunnels[0].early.values()) == [b""]
     finally:
         server.close()
+        mesh.restart(mesh.client.node)
 
 
 # --- Envoy -----------------------------------------------------------------------------------------

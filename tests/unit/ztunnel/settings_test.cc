@@ -49,7 +49,7 @@ TEST_CASE("without any variable the peer's defaults hold") {
   CHECK(settings.ipv6);
   CHECK(settings.port_reuse);
   CHECK(settings.response_baggage);
-  CHECK_FALSE(settings.early_data);
+  CHECK(settings.early_data);
   CHECK(settings.keepalive_enabled);
   CHECK(settings.pool.streams_per_tunnel_max == 100);
   CHECK(settings.pool.unused_release == 5min);
@@ -69,7 +69,7 @@ TEST_CASE("each variable changes its setting") {
                                   {"IPV6_ENABLED", "false"},
                                   {"INPOD_PORT_REUSE", "0"},
                                   {"ENABLE_RESPONSE_BAGGAGE", "false"},
-                                  {"AQUIFER_EARLY_DATA", "on"},
+                                  {"AQUIFER_EARLY_DATA", "off"},
                                   {"KEEPALIVE_ENABLED", "1"},
                                   {"KEEPALIVE_TIME", "3m"},
                                   {"KEEPALIVE_INTERVAL", "45"},
@@ -92,7 +92,7 @@ TEST_CASE("each variable changes its setting") {
   CHECK_FALSE(settings.ipv6);
   CHECK_FALSE(settings.port_reuse);
   CHECK_FALSE(settings.response_baggage);
-  CHECK(settings.early_data);
+  CHECK_FALSE(settings.early_data);
   CHECK(settings.keepalive_enabled);
   CHECK(settings.keepalive.time_seconds == 180);
   CHECK(settings.keepalive.interval_seconds == 45);
