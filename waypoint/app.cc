@@ -20,6 +20,8 @@ namespace {
 
 constexpr const char* kTarget = "waypoint";
 
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
 }  // namespace
 
 int App::run(const Settings& settings) {
@@ -77,16 +79,10 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   ca_options.directory = settings_.ca_dir;
   ca_options.trust_domain = mesh_->snapshot()->mesh_config().trust_domain;
   ca_options.leaf_lifetime = settings_.secret_ttl;
-  auto embedded = ca::EmbeddedCa::open(std::move(ca_options));
-  if (!embedded) return std::unexpected(embedded.error().text);
-  ca_ = std::move(*embedded);
-  for (const std::string& warning : ca_->warnings()) log::warn(kTarget, "{}", warning);
-  ca::CertManagerOptions cert_options;
-  auto records = tls::record_layer_from_environment();
-  if (!records) return std::unexpected(std::string("AQUIFER_TLS_RECORDS: write openssl or own"));
-  cert_options.contexts.records = *records;
-  cert_options.contexts.key_exchange = settings_.key_exchange;
-  certs_ = std::make_unique<ca::CertManager>(*ca_, std::move(cert_options));
+  auto authority = ca::Authority::open(std::move(ca_options), settings_.key_exchange);
+  if (!authority) return std::unexpected(authority.error());
+  authority_ = std::move(*authority);
+  ca::CertManager& certs = authority_->certs();
 
   const SelfPtr self = find_self(*mesh_->snapshot(), settings_.gateway, settings_.network,
                                  settings_.cluster_domain, own_addresses());
@@ -103,7 +99,7 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   }
   for (const auto& worker : workers_) node_.workers.push_back(&worker->worker());
   admin_ = std::make_unique<AdminPages>(
-      AdminPages::Parts{loop, settings_, registry_, *mesh_, *certs_, workers_,
+      AdminPages::Parts{loop, settings_, registry_, *mesh_, certs, workers_,
                         [this] { stop_asked_.notify(); }, [this] { return self_; }});
   observe();
   if (auto opened = admin_->listen(); !opened) return opened;
@@ -139,6 +135,11 @@ void App::observe() {
                       {{"worker", worker->name()}}, [raw = &worker->worker()]() -> std::int64_t {
                         return raw->exchanges.load(std::memory_order_relaxed);
                       });
+    registry_.observe({.name = "aquifer_worker_cpu_seconds",
+                       .help = "CPU time of a worker.",
+                       .per_unit = kNanosecondsPerSecond},
+                      {{"worker", worker->name()}},
+                      [raw = &worker->loop()] { return raw->thread_cpu().count(); });
   }
   registry_.observe(MetricKind::gauge, "aquifer_waypoint_upstream_connections",
                     "Open HTTP connections to endpoints.", {}, [this]() -> std::int64_t {
@@ -156,7 +157,7 @@ coro::Task<void> App::serve() {
             settings_.gateway, workers_.size(),
             io::name_of(workers_.front()->loop().backend_kind()));
   coro::CancelSource* cancel = &background_.cancel_source();
-  certs_->on_update([this](const ca::CertUpdate& update) {
+  authority_->certs().on_update([this](const ca::CertUpdate& update) {
     for (const auto& worker : workers_) worker->apply(update);
   });
   // What was fetched goes from the fetcher's thread to this one, and from here to the workers.
@@ -175,7 +176,7 @@ coro::Task<void> App::serve() {
 
   background_.spawn(
       mesh_->run([this](const model::Store::Update& update) { on_mesh(update.after); }, cancel));
-  background_.spawn(tick_certificates());
+  background_.spawn(authority_->keep_up(*loop_, cancel));
   background_.spawn(trim_memory());
   background_.spawn(admin_->serve());
   background_.spawn(wait_for_stop());
@@ -197,8 +198,8 @@ void App::on_mesh(const model::SnapshotPtr& snapshot) {
               settings_.gateway);
   }
   if (self->identity != self_->identity) {
-    if (!self->identity.empty()) certs_->want(self->identity);
-    if (!self_->identity.empty()) certs_->forget(self_->identity);
+    if (!self->identity.empty()) authority_->certs().want(self->identity);
+    if (!self_->identity.empty()) authority_->certs().forget(self_->identity);
   }
   self_ = std::move(self);
   admin_->set_known(!self_->identity.empty());
@@ -215,7 +216,7 @@ coro::Task<void> App::drain() {
   for (const auto& worker : workers_) worker->drain();
   const Deadline deadline = loop_->after(settings_.drain_deadline);
   constexpr auto kInterval = std::chrono::milliseconds(50);
-  while (!deadline.expired(loop_->now())) {
+  while (!deadline.expired(loop_->now()) && !hurried_) {
     auto left = std::make_shared<std::atomic<std::size_t>>(0);
     for (const auto& worker : workers_)
       worker->count([left](std::size_t busy) { left->fetch_add(busy); });
@@ -223,7 +224,8 @@ coro::Task<void> App::drain() {
     AQUIFER_ASSERT(slept.has_value());
     if (left->load() == 0) co_return;
   }
-  log::warn(kTarget, "drain duration expired with open connections, forcefully shutting down");
+  log::warn(kTarget, "{} with open connections, forcefully shutting down",
+            hurried_ ? "asked to stop again" : "drain duration expired");
 }
 
 coro::Task<void> App::end_workers() {
@@ -245,24 +247,16 @@ coro::Task<void> App::end_workers() {
 
 coro::Task<void> App::wait_for_stop() {
   coro::CancelSource* cancel = &background_.cancel_source();
+  bool asked = false;
   for (;;) {
     const auto number = co_await signals_->next(*loop_, cancel);
     if (!number) break;
+    // A second one says that the operator does not want to wait.
+    hurried_ = asked;
+    asked = true;
     stop_asked_.notify();
   }
   signals_->forget(*loop_);
-}
-
-coro::Task<void> App::tick_certificates() {
-  coro::CancelSource* cancel = &background_.cancel_source();
-  for (;;) {
-    const tls::WallTime next = certs_->tick();
-    const auto pause = std::max<tls::WallClock::duration>(next - tls::WallClock::now(),
-                                                          std::chrono::milliseconds(10));
-    const Deadline deadline = loop_->after(std::chrono::duration_cast<Duration>(pause));
-    const Status slept = co_await io::sleep_until(*loop_, deadline, cancel);
-    if (!slept) co_return;
-  }
 }
 
 coro::Task<void> App::trim_memory() {

@@ -6,8 +6,7 @@
 #include "common/coro/scope.h"
 #include "common/io/loop.h"
 #include "common/telemetry/metrics.h"
-#include "config/ca/cert_manager.h"
-#include "config/ca/embedded_ca.h"
+#include "config/ca/authority.h"
 #include "config/manifests/mesh_watch.h"
 #include "config/manifests/workload_names.h"
 #include "waypoint/admin_pages.h"
@@ -38,7 +37,6 @@ class App {
   [[nodiscard]] coro::Task<void> wait_for_stop();
   [[nodiscard]] coro::Task<void> drain();
   [[nodiscard]] coro::Task<void> end_workers();
-  [[nodiscard]] coro::Task<void> tick_certificates();
   [[nodiscard]] coro::Task<void> trim_memory();
   void on_mesh(const model::SnapshotPtr& snapshot);
 
@@ -52,8 +50,8 @@ class App {
   std::unique_ptr<admin::Signals> signals_;
   std::unique_ptr<manifests::MeshWatch> mesh_;
   manifests::WorkloadNames workload_names_;
-  std::unique_ptr<ca::EmbeddedCa> ca_;
-  std::unique_ptr<ca::CertManager> certs_;
+  std::unique_ptr<ca::Authority> authority_;
+  bool hurried_ = false;  // asked to stop again while it drained
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<Fd> listeners_;
   std::vector<Fd> plain_listeners_;

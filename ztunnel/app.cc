@@ -89,17 +89,10 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   ca_options.directory = settings_.ca_dir;
   ca_options.trust_domain = mesh_->snapshot()->mesh_config().trust_domain;
   ca_options.leaf_lifetime = settings_.secret_ttl;
-  auto embedded = ca::EmbeddedCa::open(std::move(ca_options));
-  if (!embedded) return std::unexpected(embedded.error().text);
-  ca_ = std::move(*embedded);
-  for (const std::string& warning : ca_->warnings()) log::warn("ztunnel::ca", "{}", warning);
-
-  ca::CertManagerOptions cert_options;
-  auto records = tls::record_layer_from_environment();
-  if (!records) return std::unexpected(std::string("AQUIFER_TLS_RECORDS: write openssl or own"));
-  cert_options.contexts.records = *records;
-  cert_options.contexts.key_exchange = settings_.key_exchange;
-  certs_ = std::make_unique<ca::CertManager>(*ca_, std::move(cert_options));
+  auto authority = ca::Authority::open(std::move(ca_options), settings_.key_exchange);
+  if (!authority) return std::unexpected(authority.error());
+  authority_ = std::move(*authority);
+  ca::CertManager& certs = authority_->certs();
 
   for (std::uint32_t i = 0; i < settings_.workers; ++i) {
     auto worker = WorkerThread::start(node_, fmt::format("worker-{}", i));
@@ -138,9 +131,9 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   }
 
   supervisor_ = std::make_unique<PodSupervisor>(
-      PodSupervisor::Parts{loop, settings_, registry_, *certs_, workers_});
-  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{loop, settings_, registry_, *mesh_,
-                                                          *certs_, *supervisor_, workers_,
+      PodSupervisor::Parts{loop, settings_, registry_, certs, workers_});
+  admin_ = std::make_unique<AdminPages>(AdminPages::Parts{loop, settings_, registry_, *mesh_, certs,
+                                                          *supervisor_, workers_,
                                                           [this] { stop_asked_.notify(); }});
   return admin_->listen();
 }
@@ -150,7 +143,7 @@ coro::Task<void> App::serve() {
             settings_.node, workers_.size(), io::name_of(workers_.front()->backend()));
   for (const std::string& warning : settings_.warnings) log::warn(kTarget, "{}", warning);
   coro::CancelSource* cancel = &background_.cancel_source();
-  certs_->on_update([this](const ca::CertUpdate& update) {
+  authority_->certs().on_update([this](const ca::CertUpdate& update) {
     for (const auto& worker : workers_) worker->apply(update);
   });
   supervisor_->on_change([this] {
@@ -164,7 +157,7 @@ coro::Task<void> App::serve() {
 
   background_.spawn(
       mesh_->run([this](const model::Store::Update& update) { on_mesh(update); }, cancel));
-  background_.spawn(tick_certificates());
+  background_.spawn(authority_->keep_up(*loop_, cancel));
   background_.spawn(check_pods());
   background_.spawn(admin_->serve());
   background_.spawn(wait_for_stop());
@@ -245,18 +238,6 @@ void App::trim_memory_when_idle() {
   operations_at_check_ = completed;
   // Walking the allocator's arenas holds their locks: not while connections are waiting for them.
   if (idle) ::malloc_trim(1 << 20);
-}
-
-coro::Task<void> App::tick_certificates() {
-  coro::CancelSource* cancel = &background_.cancel_source();
-  for (;;) {
-    const tls::WallTime next = certs_->tick();
-    const auto pause = std::max<tls::WallClock::duration>(next - tls::WallClock::now(),
-                                                          std::chrono::milliseconds(10));
-    const Deadline deadline = loop_->after(std::chrono::duration_cast<Duration>(pause));
-    const Status slept = co_await io::sleep_until(*loop_, deadline, cancel);
-    if (!slept) co_return;
-  }
 }
 
 }  // namespace aquifer::ztunnel

@@ -7,8 +7,7 @@
 #include "common/io/loop.h"
 #include "common/telemetry/metrics.h"
 #include "common/telemetry/traffic_metrics.h"
-#include "config/ca/cert_manager.h"
-#include "config/ca/embedded_ca.h"
+#include "config/ca/authority.h"
 #include "config/manifests/mesh_watch.h"
 #include "config/manifests/workload_names.h"
 #include "ztunnel/admin_pages.h"
@@ -39,7 +38,6 @@ class App {
   [[nodiscard]] coro::Task<void> wait_for_stop();
   [[nodiscard]] coro::Task<void> stop_in_order();
   [[nodiscard]] coro::Task<void> check_pods();
-  [[nodiscard]] coro::Task<void> tick_certificates();
   void on_mesh(const model::Store::Update& update);
   void trim_memory_when_idle();
   void tell_dns_servers();
@@ -58,8 +56,7 @@ class App {
   io::Loop* loop_ = nullptr;
   std::unique_ptr<admin::Signals> signals_;
   std::unique_ptr<manifests::MeshWatch> mesh_;
-  std::unique_ptr<ca::EmbeddedCa> ca_;
-  std::unique_ptr<ca::CertManager> certs_;
+  std::unique_ptr<ca::Authority> authority_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<PodSupervisor> supervisor_;
   std::unique_ptr<AdminPages> admin_;

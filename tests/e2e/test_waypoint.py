@@ -528,3 +528,21 @@ def test_what_is_under_way_at_sigterm_ends_well(world: World) -> None:
         assert ended.wait(20) == 0, ended.log_tail()
     world.start()
     wait_until("the next run to serve", lambda: world.status("/tell") == 200)
+
+
+def test_a_second_sigterm_ends_it_at_once(world: World) -> None:
+    """An operator who asks twice does not want to wait for the stream that stays open."""
+    with world.h2(H2C) as client:
+        number = client.request("POST", "/echo", end=False)
+        client.send(number, b"first")
+        while client.body(number) != b"first":
+            client.pump()
+        ended = world.waypoint
+        ended.signal(signal.SIGTERM)
+        client.wait(lambda event: isinstance(event, h2.events.ConnectionTerminated))
+        assert ended.alive()
+        ended.signal(signal.SIGTERM)
+        assert ended.wait(20) == 0, ended.log_tail()
+        assert "asked to stop again" in ended.log_tail()
+    world.start()
+    wait_until("the next run to serve", lambda: world.status("/tell") == 200)

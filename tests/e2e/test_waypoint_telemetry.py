@@ -307,6 +307,7 @@ def routes_of(told: dict[str, Any]) -> list[dict[str, Any]]:
 def test_the_waypoint_counts_what_is_its_own(world: World) -> None:
     metrics = world.waypoint.metrics()
     workers = {sample.labels["worker"] for sample in metrics.select("aquifer_waypoint_exchanges")}
+    assert metrics.total("aquifer_worker_cpu_seconds_total") > 0
     assert len(workers) == len(metrics.select("aquifer_waypoint_exchanges")) >= 1
     assert metrics.total("aquifer_waypoint_upstream_connections") >= 1
     for name in ("requests_moved_total", "retries_total", "circuit_overflows_total"):
