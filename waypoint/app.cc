@@ -55,7 +55,7 @@ int App::run(const Settings& settings) {
 App::App(const Settings& settings)
     : settings_(settings),
       metrics_(registry_),
-      node_{settings_, circuits_, metrics_, {}, {}},
+      node_{settings_, circuits_, metrics_, {}},
       self_(std::make_shared<const Self>()) {
   telemetry::observe_process(registry_);
   telemetry::set_build(registry_, "waypoint", settings_.version_tag);
@@ -84,14 +84,6 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
   authority_ = std::move(*authority);
   ca::CertManager& certs = authority_->certs();
 
-  const SelfPtr self = find_self(*mesh_->snapshot(), settings_.gateway, settings_.network,
-                                 settings_.cluster_domain, own_addresses());
-  node_.standpoint.network = settings_.network;
-  if (self->workload != nullptr) {
-    node_.standpoint.locality = self->workload->locality;
-    node_.standpoint.node = self->workload->node;
-    node_.standpoint.cluster_id = self->workload->cluster_id;
-  }
   for (std::uint32_t i = 0; i < settings_.workers; ++i) {
     auto worker = WorkerThread::start(node_, i);
     if (!worker) return std::unexpected(fmt::format("no worker: {}", worker.error().message()));

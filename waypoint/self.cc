@@ -56,7 +56,13 @@ SelfPtr find_self(const model::Snapshot& snapshot, std::string_view gateway,
     if (workload != nullptr && workload->ns == ns) self->workload = workload;
   }
   if (self->workload == nullptr) self->workload = by_service(snapshot, gateway, cluster_domain);
-  if (self->workload != nullptr) self->identity = self->workload->identity;
+  self->standpoint.network = network;
+  if (self->workload != nullptr) {
+    self->identity = self->workload->identity;
+    self->standpoint.locality = self->workload->locality;
+    self->standpoint.node = self->workload->node;
+    self->standpoint.cluster_id = self->workload->cluster_id;
+  }
   return self;
 }
 

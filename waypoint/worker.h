@@ -37,6 +37,8 @@ struct Self {
   SpiffeId identity;
   /// Its own record; may be null while the mesh does not know it.
   model::WorkloadPtr workload;
+  /// As far as that is known.
+  Standpoint standpoint;
 };
 using SelfPtr = std::shared_ptr<const Self>;
 
@@ -45,8 +47,6 @@ struct Node {
   const Settings& settings;
   Circuits& circuits;
   RequestMetrics& metrics;
-  /// Where this waypoint is; known before the first connection is accepted.
-  Standpoint standpoint;
   /// All loops, filled before the first connection is accepted and not changed after.
   std::vector<Worker*> workers;
 };

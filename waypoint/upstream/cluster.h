@@ -90,8 +90,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 /// of the mesh that somebody brought along. All snapshots are of one store: versions are compared.
 class Clusters {
  public:
-  Clusters(Circuits& circuits, Standpoint standpoint)
-      : circuits_(circuits), standpoint_(std::move(standpoint)) {}
+  explicit Clusters(Circuits& circuits) : circuits_(circuits) {}
   Clusters(const Clusters&) = delete;
   Clusters& operator=(const Clusters&) = delete;
 
@@ -99,6 +98,9 @@ class Clusters {
   /// when neither a configuration nor a service knows it. The pointer keeps it alive.
   [[nodiscard]] std::shared_ptr<Cluster> find(const model::SnapshotPtr& snapshot,
                                               std::string_view key, MonoTime now);
+  /// Where the waypoint is, from now on: clusters are made anew, when they are asked for, if that
+  /// is another place. Until it is told, nowhere.
+  void stand_at(const Standpoint& standpoint);
   /// Drops what no snapshot knows any more and nobody uses. Called now and then.
   void sweep(const model::Snapshot& snapshot);
   template <typename Visit>
@@ -118,7 +120,7 @@ class Clusters {
     }
   };
   Circuits& circuits_;
-  const Standpoint standpoint_;
+  Standpoint standpoint_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> by_key_;
 };
 

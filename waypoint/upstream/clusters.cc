@@ -48,6 +48,12 @@ std::shared_ptr<Cluster> Clusters::find(const model::SnapshotPtr& snapshot, std:
   return cluster;
 }
 
+void Clusters::stand_at(const Standpoint& standpoint) {
+  if (standpoint == standpoint_) return;
+  standpoint_ = standpoint;
+  by_key_.clear();
+}
+
 void Clusters::sweep(const model::Snapshot& snapshot) {
   std::erase_if(by_key_, [&](const auto& entry) {
     return entry.second.cluster.use_count() == 1 &&

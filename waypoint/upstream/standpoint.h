@@ -12,6 +12,7 @@ struct Standpoint {
   model::Locality locality;
   std::string node;
   std::string cluster_id = {};
+  friend bool operator==(const Standpoint&, const Standpoint&) = default;
 };
 
 }  // namespace aquifer::waypoint

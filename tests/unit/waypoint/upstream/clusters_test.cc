@@ -23,7 +23,7 @@ model::SnapshotPtr with_clusters(const model::SnapshotPtr& mesh, std::vector<l7:
 
 TEST_CASE("a service that nobody configured has a cluster for each of its ports") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const auto cluster = clusters.find(world.apply(), kKey, at({}));
   REQUIRE(cluster != nullptr);
   CHECK(cluster->config().key == kKey);
@@ -39,7 +39,7 @@ TEST_CASE("a service that nobody configured has a cluster for each of its ports"
 TEST_CASE("what was configured wins over what follows from the service") {
   World world;
   world.config.limits.requests_max = 5;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const auto mesh = with_clusters(world.apply(), {world.config});
   CHECK(clusters.find(mesh, kKey, at({}))->config().limits.requests_max == 5);
   // And the other way, once nobody configures it any more.
@@ -50,7 +50,7 @@ TEST_CASE("what was configured wins over what follows from the service") {
 
 TEST_CASE("a cluster follows the newest version, and an older one does not take it back") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const auto old = world.apply();
   const auto cluster = clusters.find(old, kKey, at({}));
   world.members.push_back({.name = "zzz"});
@@ -62,16 +62,32 @@ TEST_CASE("a cluster follows the newest version, and an older one does not take 
 
 TEST_CASE("a version that changes nothing here leaves the very configuration in place") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const auto cluster = clusters.find(world.apply(), kKey, at({}));
   const l7::ClusterPtr before = cluster->config_pointer();
   REQUIRE(clusters.find(world.apply(), kKey, at({})) == cluster);
   CHECK(cluster->config_pointer() == before);
 }
 
+TEST_CASE("a waypoint that learns where it is balances from there") {
+  World world({{.name = "near", .locality = {"eu", "a", ""}},
+               {.name = "far", .locality = {"us", "b", ""}}});
+  world.service.balancing.scopes = {model::RoutingScope::region};
+  world.service.balancing.mode = model::BalancingMode::failover;
+  Clusters clusters(world.circuits);
+  const auto everywhere = clusters.find(world.apply(), kKey, at({}));
+  CHECK(tally(*everywhere, 100).size() == 2);
+  clusters.stand_at({.network = {}, .locality = {"eu", "a", ""}, .node = "node9"});
+  const auto nearby = clusters.find(world.mesh, kKey, at({}));
+  CHECK(tally(*nearby, 100).size() == 1);
+  // The same place again changes nothing.
+  clusters.stand_at({.network = {}, .locality = {"eu", "a", ""}, .node = "node9"});
+  CHECK(clusters.find(world.mesh, kKey, at({})) == nearby);
+}
+
 TEST_CASE("clusters that are gone are dropped once nobody uses them") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const auto count = [&] {
     int found = 0;
     clusters.for_each([&](const Cluster&) { ++found; });
@@ -90,8 +106,8 @@ TEST_CASE("clusters that are gone are dropped once nobody uses them") {
 
 TEST_CASE("two loops share a cluster's counters") {
   World world;
-  Clusters one(world.circuits, {});
-  Clusters other(world.circuits, {});
+  Clusters one(world.circuits);
+  Clusters other(world.circuits);
   world.apply();
   CHECK(one.find(world.mesh, kKey, at({}))->circuit() ==
         other.find(world.mesh, kKey, at({}))->circuit());

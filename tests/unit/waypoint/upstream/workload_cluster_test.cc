@@ -14,7 +14,7 @@ constexpr std::string_view kUid = "Kubernetes//Pod/default/pod00001";
 
 TEST_CASE("the cluster of a workload's own port has that workload alone") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const std::string key = workload_cluster_key(kUid, 9090);
   const auto cluster = clusters.find(world.apply(), key, at({}));
   REQUIRE(cluster != nullptr);
@@ -25,7 +25,7 @@ TEST_CASE("the cluster of a workload's own port has that workload alone") {
 
 TEST_CASE("it follows the workload, and is gone with it") {
   World world;
-  Clusters clusters(world.circuits, {});
+  Clusters clusters(world.circuits);
   const std::string key = workload_cluster_key(kUid, 9090);
   const auto cluster = clusters.find(world.apply(), key, at({}));
   const EndpointPtr before = cluster->endpoints()[0];
