@@ -5,15 +5,24 @@
 #include "common/http2/server_connection.h"
 #include "common/io/expiry.h"
 #include "waypoint/placement.h"
+#include "waypoint/request_metrics.h"
+#include "waypoint/request_record.h"
 #include "waypoint/tcp_connection.h"
 #include "waypoint/worker.h"
 
+#include <chrono>
 #include <utility>
 
 namespace aquifer::waypoint {
 namespace {
 
 constexpr std::size_t kFirstReadBytes = 64 * 1024;
+
+// Envoy's words for what it could not read.
+const char* details_of_unread(int status) noexcept {
+  if (status == 408) return "request_header_timeout";
+  return status == 431 ? "http1.headers_too_large" : "http1.codec_error";
+}
 
 }  // namespace
 
@@ -80,7 +89,8 @@ coro::Task<void> Connection::serve_http1(coro::CancelSource* cancel) {
     if (worker_.draining) connection.drain();
     auto request = co_await connection.next(cancel);
     if (!request) {
-      connection.refuse(request.error());
+      const int status = connection.refuse(request.error());
+      if (status != 0) tell_of_unread(request.error(), status);
       co_return;
     }
     if (*request == nullptr) co_return;
@@ -88,6 +98,20 @@ coro::Task<void> Connection::serve_http1(coro::CancelSource* cancel) {
     const bool another = co_await connection.finish_request(cancel);
     if (!another) co_return;
   }
+}
+
+// A request that never became one: whoever asks why it was refused finds a line all the same.
+void Connection::tell_of_unread(const Error& error, int status) {
+  RequestRecord record;
+  record.started_at = std::chrono::system_clock::now();
+  record.started = worker_.loop.now();
+  record.downstream = downstream_;
+  record.phase = Phase::answering;
+  record.status = status;
+  record.flags.set(Flag::downstream_protocol_error);
+  record.details = details_of_unread(status);
+  record.connection_details = error.context;
+  worker_.node.metrics.finish(worker_, std::move(record));
 }
 
 coro::Task<void> Connection::serve_http2(coro::CancelSource* cancel) {

@@ -31,6 +31,7 @@ class Connection {
   [[nodiscard]] coro::Task<Result<Spoken>> detect(Deadline deadline, coro::CancelSource* cancel);
   [[nodiscard]] coro::Task<void> serve_http1(coro::CancelSource* cancel);
   [[nodiscard]] coro::Task<void> serve_http2(coro::CancelSource* cancel);
+  void tell_of_unread(const Error& error, int status);
 
   Worker& worker_;
   const DownstreamPtr downstream_;

@@ -181,14 +181,15 @@ coro::Task<bool> ServerConnection::finish_request(coro::CancelSource* cancel) {
   co_return true;
 }
 
-void ServerConnection::refuse(const Error& error) {
-  if (error.detail < 400 || !answer_ended_) return;
+int ServerConnection::refuse(const Error& error) {
+  if (error.detail < 400 || !answer_ended_) return 0;
   std::string out;
   const Status written =
       append_response_head(out, error.detail, {{"content-length", "0"}, {"connection", "close"}});
   AQUIFER_ASSERT(written.has_value());
   // A client that does not take it is gone anyway.
   std::ignore = stream_.write(io::Buffer::copy_of(as_bytes(out)));
+  return error.detail;
 }
 
 }  // namespace aquifer::http1

@@ -51,8 +51,9 @@ class ServerConnection {
   /// After a request was given back: reads the rest of its body if that is little, and says whether
   /// another may follow.
   [[nodiscard]] coro::Task<bool> finish_request(coro::CancelSource* cancel);
-  /// Answers what could not be read with the status in Error::detail, if there is one.
-  void refuse(const Error& error);
+  /// Answers what could not be read with the status in Error::detail, if there is one. The status
+  /// that the client was told; 0: none.
+  int refuse(const Error& error);
   /// The answer under way, and every further one, says `Connection: close`.
   void drain() noexcept { draining_ = true; }
   /// Between two requests, with nothing read of another.

@@ -304,6 +304,32 @@ def routes_of(told: dict[str, Any]) -> list[dict[str, Any]]:
     return routes
 
 
+@pytest.mark.parametrize(
+    ("bytes_sent", "status", "details", "why"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "http1.codec_error", "Host"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431, "http1.headers_too_large", ""),
+        (b"these are no words of HTTP\r\n\r\n", 400, "http1.codec_error", ""),
+    ],
+    ids=["two hosts", "a head too large", "no HTTP"],
+)
+def test_a_request_that_could_not_be_read_has_its_line_and_counts(
+    world: World, bytes_sent: bytes, status: int, details: str, why: str
+) -> None:
+    labels = {"response_code": str(status), "response_flags": "DPE", "source_workload": "client"}
+    before = total(world, "istio_requests_total", **labels)
+    mark = world.waypoint.log_mark()
+    with world.connect() as stream:
+        stream.sendall(bytes_sent)
+        assert stream.recv(1000).startswith(b"HTTP/1.1 %d " % status)
+    line = wait_request(world.waypoint, mark, where=lambda line: line["response_code"] == status)
+    assert (line["response_flags"], line["response_code_details"]) == ("DPE", details)
+    assert (line["method"], line["path"]) == (None, None)
+    assert line["downstream_peer_identity"] == CLIENT
+    assert why in line["connection_termination_details"]
+    wait_until("the request to be counted", lambda: total(world, "istio_requests_total", **labels) == before + 1)
+
+
 def test_the_waypoint_counts_what_is_its_own(world: World) -> None:
     metrics = world.waypoint.metrics()
     workers = {sample.labels["worker"] for sample in metrics.select("aquifer_waypoint_exchanges")}
