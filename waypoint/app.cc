@@ -20,8 +20,6 @@ namespace {
 
 constexpr const char* kTarget = "waypoint";
 
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
 }  // namespace
 
 int App::run(const Settings& settings) {
@@ -127,11 +125,8 @@ void App::observe() {
                       {{"worker", worker->name()}}, [raw = &worker->worker()]() -> std::int64_t {
                         return raw->exchanges.load(std::memory_order_relaxed);
                       });
-    registry_.observe({.name = "aquifer_worker_cpu_seconds",
-                       .help = "CPU time of a worker.",
-                       .per_unit = kNanosecondsPerSecond},
-                      {{"worker", worker->name()}},
-                      [raw = &worker->loop()] { return raw->thread_cpu().count(); });
+    telemetry::observe_worker_cpu(registry_, worker->name(),
+                                  [raw = &worker->loop()] { return raw->thread_cpu().count(); });
   }
   registry_.observe(MetricKind::gauge, "aquifer_waypoint_upstream_connections",
                     "Open HTTP connections to endpoints.", {}, [this]() -> std::int64_t {

@@ -5,7 +5,6 @@
 #include "waypoint/request_metrics.h"
 #include "waypoint/worker.h"
 
-#include <span>
 #include <utility>
 
 namespace aquifer::waypoint {

@@ -7,7 +7,7 @@ Worker::Worker(io::Loop& l, const Node& n, std::size_t i)
       node(n),
       index(i),
       random(std::random_device()()),
-      clusters(n.circuits),
+      clusters(n.circuits, {.network = n.settings.network}),
       connector(*this),
       upstreams(l, connector),
       mirrors(*this),

@@ -111,7 +111,8 @@ coro::Task<void> WorkerThread::sweep(Loopside& side) {
 void WorkerThread::set_snapshot(model::SnapshotPtr snapshot, SelfPtr self) {
   loop_->post([side = side_, snapshot = std::move(snapshot), self = std::move(self)]() mutable {
     side->worker.snapshot = std::move(snapshot);
-    side->worker.clusters.stand_at(self->standpoint);
+    // A waypoint whose record is missing for a while has not moved.
+    if (self->workload != nullptr) side->worker.clusters.stand_at(self->standpoint);
     side->worker.self = std::move(self);
   });
 }

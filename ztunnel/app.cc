@@ -23,8 +23,6 @@ constexpr const char* kTarget = "ztunnel";
 // Fewer operations than this between two checks is idle: keepalives of a few hundred tunnels.
 constexpr std::uint64_t kIdleOperations = 500;
 
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
 }  // namespace
 
 int App::run(const Settings& settings) {
@@ -119,13 +117,11 @@ std::expected<void, std::string> App::build(io::Loop& loop) {
 
   for (const auto& worker : workers_) {
     const std::string& name = worker->name();
-    registry_.observe({.name = "aquifer_worker_cpu_seconds",
-                       .help = "CPU time of a worker: that of its pods and what is nobody's.",
-                       .per_unit = kNanosecondsPerSecond},
-                      {{"worker", name}}, [raw = worker.get()] { return raw->cpu().count(); });
+    telemetry::observe_worker_cpu(registry_, name,
+                                  [raw = worker.get()] { return raw->cpu().count(); });
     registry_.observe({.name = "aquifer_worker_unattributed_cpu_seconds",
                        .help = "The part of a worker's CPU time that no pod caused.",
-                       .per_unit = kNanosecondsPerSecond},
+                       .per_unit = telemetry::kNanosecondsPerSecond},
                       {{"worker", name}},
                       [raw = worker.get()] { return raw->nobodys_cpu().count(); });
   }

@@ -9,7 +9,8 @@
 namespace aquifer::hbone {
 
 void EarlyData::begin(TunnelStream& stream) {
-  const bool first = kept_.empty() && !waits_;
+  // A read that has been asked for may have ended meanwhile: its bytes come first.
+  const bool first = kept_.empty() && !asked_;
   stream_ = &stream;
   if (!kept_.empty()) {
     send(kept_);
@@ -28,6 +29,7 @@ void EarlyData::begin(TunnelStream& stream) {
 void EarlyData::pass_on() {
   while (stream_ != nullptr && !waits_ && !over_ && kept_.size() < kBytesMax &&
          stream_->has_room()) {
+    asked_ = true;
     waits_ = true;  // before the call, which may wake it
     auto chunk = client_.poll_read(kBytesMax - kept_.size(), *this);
     if (chunk && !chunk->has_value()) return;
@@ -47,10 +49,12 @@ void EarlyData::send(ByteView bytes) {
 
 coro::Task<void> EarlyData::give_up() {
   stream_ = nullptr;
-  if (!waits_) co_return;
-  client_.end_read_wait();
-  const Status stopped = co_await stopped_.wait();
-  AQUIFER_ASSERT(stopped.has_value());
+  if (waits_) client_.end_read_wait();
+  // Reads that ended while nobody had a stream have notified, too.
+  while (waits_) {
+    const Status stopped = co_await stopped_.wait();
+    AQUIFER_ASSERT(stopped.has_value());
+  }
 }
 
 void EarlyData::on_wake(coro::Wakeup& wakeup) noexcept {

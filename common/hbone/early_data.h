@@ -56,6 +56,7 @@ class EarlyData : coro::Wakeup {
   TunnelStream* stream_ = nullptr;
   std::vector<std::uint8_t> kept_;
   coro::Event stopped_;
+  bool asked_ = false;  // the client, at any time
   bool waits_ = false;  // for the client
   bool over_ = false;   // the client has ended or failed: whoever reads next hears it
 };

@@ -1,6 +1,7 @@
 #include "common/hbone/tunnel.h"
 
 #include "common/base/log.h"
+#include "common/io/expiry.h"
 #include "common/io/round_trip.h"
 #include "common/tls/tls_error.h"
 
@@ -347,11 +348,13 @@ coro::Task<Result<std::unique_ptr<TunnelStream>>> Tunnel::open(ConnectRequest re
     co_return std::unexpected(Error(Errc::http_status, ErrorSource::upstream, "opening the stream")
                                   .with_detail(response->status));
   }
-  if (early != nullptr && early->sent() > 0) {
-    // What found the window shut is kept, and leaves only when somebody asks for more room: a copy
-    // that takes over the read from the client asks no sooner than that gives something.
-    const auto room = co_await stream->writable(cancel);
-    if (!room && room.error().code == Errc::cancelled) co_return std::unexpected(room.error());
+  if (!stream->unsent_.empty()) {
+    // First bytes that found the window shut: they leave only when somebody asks for more room, and
+    // a copy that takes over the read from the client asks no sooner than that gives something.
+    io::Expiry expiry(loop_, deadline, cancel);
+    const auto room = co_await stream->writable(expiry.source());
+    if (!room && room.error().code == Errc::cancelled)
+      co_return std::unexpected(expiry.why(room.error()));
   }
   co_return std::move(stream);
 }

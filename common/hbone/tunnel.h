@@ -39,7 +39,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
 
   /// Client: asks for a stream and waits for the answer: Errc::http_status for anything but 200.
   /// Errors that are Retry::yes were never looked at by the peer, or had nothing to be looked at.
-  /// `early` (may be null) is sent behind the request, without waiting for the answer.
+  /// `early` (may be null) is sent behind the request, without waiting for the answer; the stream
+  /// that is returned has all of it on its way.
   [[nodiscard]] coro::Task<Result<std::unique_ptr<TunnelStream>>> open(ConnectRequest request,
                                                                        Deadline deadline,
                                                                        coro::CancelSource* cancel,

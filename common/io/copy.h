@@ -47,7 +47,7 @@ class Copy : coro::CancelHook {
   /// Begins, and tells `owner` once both directions have ended or `cancel` asked for the end. After
   /// `reset` and `cancelled` both streams are aborted; the owner only destroys them.
   /// `read_under_way`, if not 0: somebody else began to read up to so many bytes from the client,
-  /// and leaves that read to the copy.
+  /// and leaves that read to the copy. The server then has nothing unsent.
   void start(coro::CancelSource& cancel, CopyOwner& owner, std::size_t read_under_way = 0) noexcept;
 
   /// start(), and waits for the end.

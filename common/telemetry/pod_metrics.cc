@@ -1,13 +1,13 @@
 #include "common/telemetry/pod_metrics.h"
 
+#include "common/telemetry/process_metrics.h"
+
 namespace aquifer::telemetry {
 namespace {
 
 // The kubelet's default is 110 pods a node, the most that are run are about 500; pods that left
 // stay for a while.
 constexpr std::size_t kPodSeriesMax = 2'000;
-
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 std::string labels_of(std::string_view ns, std::string_view pod, std::string_view node) {
   return render_labels({{"namespace", ns}, {"pod", pod}, {"node", node}});

@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <string>
+#include <utility>
 
 namespace aquifer::telemetry {
 namespace {
@@ -53,6 +54,14 @@ ProcessMemory process_memory() {
   std::string_view status(text.data(), static_cast<std::size_t>(n));
   return {.resident_bytes = kilobytes_of(status, "\nVmRSS:"),
           .anonymous_bytes = kilobytes_of(status, "\nRssAnon:")};
+}
+
+void observe_worker_cpu(Registry& registry, std::string_view worker,
+                        std::function<std::int64_t()> nanoseconds) {
+  registry.observe({.name = "aquifer_worker_cpu_seconds",
+                    .help = "CPU time of a worker, all that it does.",
+                    .per_unit = kNanosecondsPerSecond},
+                   {{"worker", std::string(worker)}}, std::move(nanoseconds));
 }
 
 void observe_process(Registry& registry) {

@@ -222,7 +222,7 @@ def test_first_bytes_that_find_the_tunnels_window_shut_leave_when_it_opens(
     server = HboneServer(foreign.listen(HBONE_PORT), context, credit_with_answer=True)
     try:
         with mesh.client.connect(foreign.ip, FOREIGN_PORT) as first:
-            # In pieces, each read for itself: a connection that opens beside bulk gets a tunnel of its own.
+            # In pieces, each read for itself: of what bulk may use of the window some is kept for others.
             sent = 0
             while sent < FIRST_WINDOW:
                 piece = min(8000, FIRST_WINDOW - sent)

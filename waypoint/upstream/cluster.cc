@@ -58,8 +58,10 @@ void Cluster::update(const model::Snapshot& snapshot, l7::ClusterPtr config, Mon
                                                 config->outlier == config_->outlier);
   const bool same_preference =
       service == service_ || preference_of(service) == preference_of(service_);
-  const bool changed = members.changed || !same_rules || !same_preference || !updated_once_;
+  const bool changed =
+      members.changed || !same_rules || !same_preference || moved_ || !updated_once_;
   updated_once_ = true;
+  moved_ = false;
   config_ = std::move(config);
   service_ = std::move(service);
   endpoints_ = std::move(members.endpoints);
@@ -69,6 +71,11 @@ void Cluster::update(const model::Snapshot& snapshot, l7::ClusterPtr config, Mon
   // Any number does for where turns begin, if it differs from loop to loop and time to time.
   refresh(now, mix_bits(static_cast<std::uint64_t>(now.time_since_epoch().count()) ^
                         reinterpret_cast<std::uintptr_t>(this)));
+}
+
+void Cluster::stand_at(Standpoint standpoint) {
+  standpoint_ = std::move(standpoint);
+  moved_ = true;
 }
 
 // Every loop's endpoint gets the one record of it.

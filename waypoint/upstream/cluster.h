@@ -49,6 +49,9 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   /// endpoint of the service when nothing did.
   void update(const model::Snapshot& snapshot, l7::ClusterPtr config, MonoTime now);
 
+  /// Where it balances from, as of the next update().
+  void stand_at(Standpoint standpoint);
+
   /// Chooses an endpoint. Errors: not_found (flag UH: none is there, or none is healthy).
   [[nodiscard]] Result<Lease> pick(const PickRequest& request);
 
@@ -76,7 +79,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 
   l7::ClusterPtr config_;
   std::shared_ptr<CircuitCounters> circuit_;
-  const Standpoint standpoint_;
+  Standpoint standpoint_;
+  bool moved_ = false;  // since the last update
   model::ServicePtr service_;
   std::vector<EndpointPtr> endpoints_;
   std::unique_ptr<Spread> spread_;
@@ -90,7 +94,8 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
 /// of the mesh that somebody brought along. All snapshots are of one store: versions are compared.
 class Clusters {
  public:
-  explicit Clusters(Circuits& circuits) : circuits_(circuits) {}
+  explicit Clusters(Circuits& circuits, Standpoint standpoint = {})
+      : circuits_(circuits), standpoint_(std::move(standpoint)) {}
   Clusters(const Clusters&) = delete;
   Clusters& operator=(const Clusters&) = delete;
 
@@ -98,8 +103,8 @@ class Clusters {
   /// when neither a configuration nor a service knows it. The pointer keeps it alive.
   [[nodiscard]] std::shared_ptr<Cluster> find(const model::SnapshotPtr& snapshot,
                                               std::string_view key, MonoTime now);
-  /// Where the waypoint is, from now on: clusters are made anew, when they are asked for, if that
-  /// is another place. Until it is told, nowhere.
+  /// Where the waypoint is, from now on. Clusters balance from there once they are asked for again,
+  /// and keep what they have learned.
   void stand_at(const Standpoint& standpoint);
   /// Drops what no snapshot knows any more and nobody uses. Called now and then.
   void sweep(const model::Snapshot& snapshot);

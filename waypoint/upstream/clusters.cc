@@ -51,7 +51,10 @@ std::shared_ptr<Cluster> Clusters::find(const model::SnapshotPtr& snapshot, std:
 void Clusters::stand_at(const Standpoint& standpoint) {
   if (standpoint == standpoint_) return;
   standpoint_ = standpoint;
-  by_key_.clear();
+  for (auto& [key, entry] : by_key_) {
+    entry.cluster->stand_at(standpoint);
+    entry.version = 0;  // older than any: updated when it is found next
+  }
 }
 
 void Clusters::sweep(const model::Snapshot& snapshot) {

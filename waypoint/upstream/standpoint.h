@@ -8,9 +8,9 @@
 namespace aquifer::waypoint {
 
 struct Standpoint {
-  std::string network;
-  model::Locality locality;
-  std::string node;
+  std::string network = {};
+  model::Locality locality = {};
+  std::string node = {};
   std::string cluster_id = {};
   friend bool operator==(const Standpoint&, const Standpoint&) = default;
 };

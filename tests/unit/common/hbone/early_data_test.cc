@@ -244,5 +244,65 @@ ON_BOTH_BACKENDS("what a stream that was refused did not get, the next one gets"
   run_on<B>(kept_for_the_next);
 }
 
+/// A stream is refused while the client says nothing; then it says "A", and nobody asks for that.
+coro::Task<void> speaks_between_streams(World& world) {
+  co_await world.start();
+  co_await world.ask();
+  world.asked.front()->refuse(503);
+  world.asked.clear();
+  co_await world.opening.join();
+  REQUIRE_FALSE(world.opened->has_value());
+  world.opened.reset();
+  REQUIRE(world.early.read_under_way() > 0);
+  REQUIRE(world.application.try_send(as_bytes("A")) == 1U);
+  const Deadline patience = world.loop.after(kSoon);
+  while (world.early.read_under_way() > 0 && !patience.expired(world.loop.now())) {
+    const Status slept =
+        co_await io::sleep_until(world.loop, world.loop.after(std::chrono::milliseconds(1)));
+    REQUIRE(slept.has_value());
+  }
+  REQUIRE(world.early.read_under_way() == 0);
+}
+
+coro::Task<void> in_order(io::Loop& loop) {
+  World world(loop);
+  co_await speaks_between_streams(world);
+  REQUIRE(world.application.try_send(as_bytes("B")) == 1U);
+  co_await world.ask();
+  Digest got;
+  const Status read = co_await read_bytes(*world.asked.front(), got, 2);
+  REQUIRE(read.has_value());
+  CHECK(got == digest_of(as_bytes("AB")));
+  REQUIRE(world.asked.front()->accept({}).has_value());
+  co_await world.opening.join();
+  CHECK(world.opened->has_value());
+  co_await world.finish();
+}
+
+ON_BOTH_BACKENDS("what was said between two streams comes before what was said after it") {
+  run_on<B>(in_order);
+}
+
+coro::Task<void> gives_up_the_last_read(io::Loop& loop) {
+  World world(loop);
+  co_await speaks_between_streams(world);
+  co_await world.ask();
+  Digest got;
+  const Status read = co_await read_bytes(*world.asked.front(), got, 1);
+  REQUIRE(read.has_value());
+  world.asked.front()->refuse(503);
+  world.asked.clear();
+  co_await world.opening.join();
+  REQUIRE_FALSE(world.opened->has_value());
+  REQUIRE(world.early.read_under_way() > 0);
+  co_await world.early.give_up();
+  CHECK(world.early.read_under_way() == 0);
+  co_await world.finish();
+}
+
+ON_BOTH_BACKENDS("giving up waits for the read that is under way, whatever ended before") {
+  run_on<B>(gives_up_the_last_read);
+}
+
 }  // namespace
 }  // namespace aquifer::hbone

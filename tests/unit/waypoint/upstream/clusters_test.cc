@@ -79,6 +79,7 @@ TEST_CASE("a waypoint that learns where it is balances from there") {
   CHECK(tally(*everywhere, 100).size() == 2);
   clusters.stand_at({.network = {}, .locality = {"eu", "a", ""}, .node = "node9"});
   const auto nearby = clusters.find(world.mesh, kKey, at({}));
+  CHECK(nearby == everywhere);
   CHECK(tally(*nearby, 100).size() == 1);
   // The same place again changes nothing.
   clusters.stand_at({.network = {}, .locality = {"eu", "a", ""}, .node = "node9"});
