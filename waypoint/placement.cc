@@ -10,12 +10,6 @@
 namespace aquifer::waypoint {
 namespace {
 
-std::uint32_t cpu_of_all(const Worker& worker) noexcept {
-  std::uint32_t permille = 0;
-  for (const Worker* each : worker.node.workers) permille += each->loop.cpu_permille();
-  return permille;
-}
-
 coro::Task<void> serve_here(Worker& worker, DownstreamPtr downstream,
                             std::unique_ptr<http::ServerStream> stream,
                             coro::CancelSource* cancel) {
@@ -28,16 +22,16 @@ coro::Task<void> serve_here(Worker& worker, DownstreamPtr downstream,
 Worker& choose_worker(Worker& worker) noexcept {
   const std::uint32_t here = worker.exchanges.load(std::memory_order_relaxed);
   // For most requests that is all.
-  if (!is_worth_moving({.here = here, .there = 0, .cpu_permille = UINT32_MAX})) return worker;
+  if (here < kFewerToBeWorthIt) return worker;
+  PlacementFacts facts{.here = here, .there = here, .cpu_permille = 0};
   Worker* best = &worker;
-  std::uint32_t there = here;
-  for (Worker* other : worker.node.workers) {
-    const std::uint32_t load = other->exchanges.load(std::memory_order_relaxed);
-    if (load >= there || other == &worker) continue;
-    best = other;
-    there = load;
+  for (Worker* each : worker.node.workers) {
+    facts.cpu_permille += each->loop.cpu_permille();
+    const std::uint32_t load = each->exchanges.load(std::memory_order_relaxed);
+    if (load >= facts.there) continue;
+    best = each;
+    facts.there = load;
   }
-  const PlacementFacts facts{.here = here, .there = there, .cpu_permille = cpu_of_all(worker)};
   return is_worth_moving(facts) ? *best : worker;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace aquifer::waypoint {
+
 std::expected<Settings, std::string> settings_from(const Environment& environment) {
   Settings settings;
   EnvironmentReader reader(environment);

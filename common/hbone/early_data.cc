@@ -9,14 +9,13 @@
 namespace aquifer::hbone {
 
 void EarlyData::begin(TunnelStream& stream) {
-  // A read that has been asked for may have ended meanwhile: its bytes come first.
-  const bool first = kept_.empty() && !asked_;
   stream_ = &stream;
   if (!kept_.empty()) {
     send(kept_);
     return;
   }
-  if (!first || !stream.has_room()) return;
+  // A read that was asked for may have ended meanwhile: its bytes come first.
+  if (asked_ || !stream.has_room()) return;
   // Tried at once, before the HEADERS are on their way: a client that speaks first has nearly
   // always spoken by now, and then both go in one record.
   std::array<std::uint8_t, kBytesMax> room;

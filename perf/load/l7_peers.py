@@ -2,9 +2,9 @@
 
 node1: mesh/client, plain/client      node2: mesh/server, plain/server      node3: the waypoints, and the plain proxies
 Services of the mesh have the same server: one stands behind our waypoint, another behind Envoy as a waypoint, and with
---debian13 a third behind our waypoint with OpenSSL 3.5; everything else on their way (client, both ztunnels, server) is the same. In `plain` nothing is captured: there our
-plain listener, Envoy, HAProxy and nginx are reverse proxies between client and server. All have two threads. Only the
-process in the middle is counted as the proxy.
+--debian13 a third behind our waypoint with OpenSSL 3.5; everything else on their way (client, both ztunnels, server) is
+the same. In `plain` nothing is captured: there our plain listener, Envoy, HAProxy and nginx are reverse proxies between
+client and server. All have two threads. Only the process in the middle is counted as the proxy.
 """
 
 from __future__ import annotations
