@@ -14,6 +14,9 @@ constexpr int kOpenTries = 3;
 // more. Each costs both ends a handshake, and requests that are spread over several share fewer
 // records.
 constexpr std::size_t kTunnelsBesideBulkMax = 3;
+// A dial takes a round trip or two, and twice the work of a handshake. Whoever waits longer than
+// this for somebody else's is better off beside bulk.
+constexpr auto kWaitBesideBulk = std::chrono::milliseconds(50);
 
 }  // namespace
 
@@ -79,9 +82,8 @@ Pool::Held* Pool::choose(const Entry& entry) const noexcept {
       return held.get();
   }
   // All of them carry bulk. Beside it a new stream would wait behind whatever is on its way: it
-  // gets a tunnel of its own, unless that has been tried already.
-  const bool another = entry.tunnels.size() < kTunnelsBesideBulkMax && !entry.dialing;
-  return another ? nullptr : least_used(entry);
+  // gets a tunnel of its own.
+  return entry.tunnels.size() < kTunnelsBesideBulkMax ? nullptr : least_used(entry);
 }
 
 coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, Deadline deadline,
@@ -93,9 +95,17 @@ coro::Task<Result<Tunnel*>> Pool::tunnel_for(const PoolKey& key, Entry& entry, D
       co_return held->tunnel.get();
     }
     if (!entry.dialing) break;
+    const bool there_is_one = least_used(entry) != nullptr;
+    const Deadline enough = there_is_one ? loop_.after(kWaitBesideBulk) : deadline;
     coro::WaitList::Place place(entry.changed);
-    const Status woken = co_await io::wait_event(loop_, place.event, deadline, cancel);
-    if (!woken) co_return std::unexpected(woken.error());
+    const Status woken = co_await io::wait_event(loop_, place.event, enough, cancel);
+    if (woken) continue;
+    const bool out_of_time = woken.error().code == Errc::timed_out;
+    if (Held* const busy = least_used(entry); out_of_time && busy != nullptr) {
+      busy->idle = false;
+      co_return busy->tunnel.get();
+    }
+    if (!out_of_time || deadline.expired(loop_.now())) co_return std::unexpected(woken.error());
   }
   // Ours to dial. When it fails, whoever waits tries for itself: one by one, each within its own
   // deadline.

@@ -36,6 +36,10 @@ class CountingDialer final : public TunnelDialer {
     std::ignore = key;
     ++dials;
     at_once_max = std::max(at_once_max, ++at_once_);
+    if (held_for > Duration::zero()) {
+      const Status slept = co_await io::sleep_until(loop_, loop_.after(held_for));
+      REQUIRE(slept.has_value());
+    }
     if (failures_left > 0) {
       --failures_left;
       co_await io::yield();
@@ -58,6 +62,7 @@ class CountingDialer final : public TunnelDialer {
   int dials = 0;
   int at_once_max = 0;
   int failures_left = 0;
+  Duration held_for = Duration::zero();  ///< how long each takes at least
   std::vector<std::unique_ptr<std::unique_ptr<Tunnel>>> servers;  ///< null: over
 
  private:
@@ -177,6 +182,55 @@ coro::Task<void> apart_from_bulk(io::Loop& loop) {
 
 ON_BOTH_BACKENDS("a stream that opens while its tunnel carries bulk gets another tunnel") {
   run_on<B>(apart_from_bulk);
+}
+
+coro::Task<void> many_apart_from_bulk(io::Loop& loop) {
+  CountingDialer dialer(loop);
+  Pool pool(loop, dialer, PoolOptions{});
+  {
+    auto opened = co_await open_many(loop, pool, 1);
+    REQUIRE(succeeded(opened) == 1);
+    TunnelStream& bulk = **opened.front();
+    co_await make_busy(bulk);
+    const auto late = co_await open_many(loop, pool, 4);
+    REQUIRE(succeeded(late) == 4);
+    for (const Opened& each : late) CHECK(&(*each)->tunnel() != &bulk.tunnel());
+    CHECK(dialer.dials == 2);
+  }
+  co_await pool.stop();
+  co_await dialer.join();
+}
+
+ON_BOTH_BACKENDS("streams that open at once beside bulk wait for the tunnel that one of them dials") {
+  run_on<B>(many_apart_from_bulk);
+}
+
+coro::Task<void> no_wait_beside_bulk(io::Loop& loop) {
+  CountingDialer dialer(loop);
+  Pool pool(loop, dialer, PoolOptions{});
+  {
+    auto opened = co_await open_many(loop, pool, 1);
+    REQUIRE(succeeded(opened) == 1);
+    TunnelStream& bulk = **opened.front();
+    co_await make_busy(bulk);
+    dialer.held_for = std::chrono::seconds(2);
+    coro::Scope first;
+    std::vector<Opened> dialling;
+    first.spawn(open_one(loop, pool, 15008, dialling));
+    const auto meanwhile = co_await open_many(loop, pool, 3);
+    REQUIRE(succeeded(meanwhile) == 3);
+    CHECK(dialling.empty());
+    for (const Opened& each : meanwhile) CHECK(&(*each)->tunnel() == &bulk.tunnel());
+    co_await first.join();
+    CHECK(succeeded(dialling) == 1);
+    CHECK(dialer.dials == 2);
+  }
+  co_await pool.stop();
+  co_await dialer.join();
+}
+
+ON_BOTH_BACKENDS("a dial beside bulk that takes long holds up nobody but who asked for it") {
+  run_on<B>(no_wait_beside_bulk);
 }
 
 coro::Task<void> keys_apart(io::Loop& loop) {
