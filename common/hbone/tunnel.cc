@@ -159,6 +159,7 @@ void Tunnel::measure_path(std::size_t received) {
 }
 
 void Tunnel::note_moved(std::size_t bytes) noexcept {
+  loop_.courtesy().moved(bytes);
   moved_ += bytes;
   if (moved_ < kMeasuredBytes) return;
   const MonoTime now = loop_.now();

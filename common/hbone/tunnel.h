@@ -105,9 +105,8 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   [[nodiscard]] bool has_room_for_little() const noexcept {
     return sealed_.size() + plain_.size() < 2 * kQueueMark;
   }
-  [[nodiscard]] bool has_room() const noexcept {
-    return sealed_.size() + plain_.size() < kQueueMark;
-  }
+  [[nodiscard]] bool has_room() const noexcept { return room() > 0; }
+  [[nodiscard]] std::size_t room() const noexcept;
   [[nodiscard]] Status send_data(Stream& stream, io::Buffer bytes);
   void wait_for_room(TunnelStream& stream);
   void forget_waiter(TunnelStream& stream) noexcept;
@@ -119,9 +118,10 @@ class Tunnel final : SessionEvents, io::QueueOwner {
   void took_from_inbox(Stream& stream, std::size_t bytes);
 
   // Sealed bytes waiting for the socket, past which streams wait with their next chunk: two large
-  // chunks keep the socket busy while the next one is read; more would only delay small messages
-  // behind bulk.
+  // chunks keep the socket busy while the next one is read. Beside small messages it is one, so
+  // that none of them waits longer than for that.
   static constexpr std::size_t kQueueMark = 256 * 1024;
+  static constexpr std::size_t kQueueMarkBesideLittle = 128 * 1024;
   // The ping that ends the first step of a graceful shutdown; the others count up from 1.
   static constexpr std::uint64_t kDrainPing = ~std::uint64_t{0};
   // Frames up to this size are copied together, so that several share a TLS record; larger ones are

@@ -74,6 +74,13 @@ void Tunnel::on_ping_ack(std::uint64_t opaque) {
 
 // What the streams ask of their tunnel.
 
+std::size_t Tunnel::room() const noexcept {
+  const bool beside_little = loop_.courtesy().is_due(loop_.now());
+  const std::size_t mark = beside_little ? kQueueMarkBesideLittle : kQueueMark;
+  const std::size_t queued = sealed_.size() + plain_.size();
+  return queued < mark ? mark - queued : 0;
+}
+
 void Tunnel::wait_for_room(TunnelStream& stream) {
   room_waiters_.push_back(&stream);
 }
@@ -89,8 +96,7 @@ void Tunnel::wake_waiters() noexcept {
     return;
   }
   // In the order they came: each adds at most one chunk, then waits behind the others again.
-  const std::size_t room = kQueueMark - (sealed_.size() + plain_.size());
-  std::size_t wakes = 1 + room / (64 * 1024);
+  std::size_t wakes = 1 + room() / (64 * 1024);
   while (wakes-- > 0 && !room_waiters_.empty()) wake_first_waiter();
 }
 

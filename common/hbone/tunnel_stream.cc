@@ -9,11 +9,9 @@ namespace aquifer::hbone {
 namespace {
 
 // What a copy may read at once for this stream: one large receive, which is then one frame and 8
-// full records.
+// full records. Beside small messages it is half of that.
 constexpr std::size_t kAllowance = 8 * 16384 - kFrameHeaderBytes;
-// What a stream may write that does not wait for its turn behind bulk: one record. Who writes as
-// much as that at once is bulk himself, until he writes less.
-constexpr std::size_t kLittle = 16384 - kFrameHeaderBytes;
+constexpr std::size_t kAllowanceBesideLittle = 4 * 16384 - kFrameHeaderBytes;
 
 }  // namespace
 
@@ -49,14 +47,21 @@ bool TunnelStream::has_room() const noexcept {
   return tunnel_.has_room();
 }
 
+std::size_t TunnelStream::allowance() const noexcept {
+  const bool beside_little = tunnel_.loop_.courtesy().is_due(tunnel_.loop_.now());
+  return beside_little ? kAllowanceBesideLittle : kAllowance;
+}
+
 Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
   for (;;) {
     if (failed_) return std::unexpected(*failed_);
-    const std::size_t window = bulk_ ? tunnel_.session_.send_window_of_bulk(*stream_)
-                                     : tunnel_.session_.send_window(*stream_);
+    // Who writes little does not wait for a turn behind bulk.
+    const bool bulk = sizes_.is_bulk();
+    const std::size_t window = bulk ? tunnel_.session_.send_window_of_bulk(*stream_)
+                                    : tunnel_.session_.send_window(*stream_);
     const bool room = tunnel_.has_room();
-    if (window > 0 && (room || (!bulk_ && tunnel_.has_room_for_little()))) {
-      if (unsent_.empty()) return std::min(window, room ? kAllowance : kLittle);
+    if (window > 0 && (room || (!bulk && tunnel_.has_room_for_little()))) {
+      if (unsent_.empty()) return std::min(window, room ? allowance() : io::WriteSizes::kLittle);
       TRY_VOID(tunnel_.send_data(*stream_, unsent_.take(window)));
       continue;
     }
@@ -70,7 +75,7 @@ Result<std::size_t> TunnelStream::poll_writable(coro::Wakeup& wakeup) {
 
 Status TunnelStream::write(io::Buffer bytes) {
   if (failed_) return std::unexpected(*failed_);
-  bulk_ = bytes.size() >= kLittle;
+  if (sizes_.note(bytes.size())) tunnel_.loop_.courtesy().saw_little(tunnel_.loop_.now());
   // Between writable() and here other streams may have used the connection's window up: what does
   // not fit any more is kept, and the next writable() waits for it. One chunk at the most.
   const std::size_t window = unsent_.empty() ? tunnel_.session_.send_window(*stream_) : 0;

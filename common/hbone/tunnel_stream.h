@@ -8,6 +8,7 @@
 #include "common/hbone/stream_state.h"
 #include "common/io/byte_stream.h"
 #include "common/io/chunk_queue.h"
+#include "common/io/write_sizes.h"
 
 #include <memory>
 #include <optional>
@@ -52,6 +53,8 @@ class TunnelStream final : public io::ByteStream {
   TunnelStream(Tunnel& tunnel, Stream* stream) noexcept;
   /// Ends with `error`: both waits are told.
   void fail(Error error) noexcept;
+  /// How much may be written at once where there is room.
+  [[nodiscard]] std::size_t allowance() const noexcept;
 
   Tunnel& tunnel_;
   Stream* stream_;         // null until open() has been asked, and never again after
@@ -64,7 +67,7 @@ class TunnelStream final : public io::ByteStream {
   coro::Event writable_;
   bool waits_for_room_ = false;
   bool refused_unseen_ = false;  // the peer never looked at its request
-  bool bulk_ = false;            // its last write was a large one
+  io::WriteSizes sizes_;
 };
 
 }  // namespace aquifer::hbone

@@ -34,6 +34,7 @@ struct Channel {
   bool hung_up = false;  // RDHUP, HUP or ERR seen: reads go on until they say 0 or an error
   // A read of a small block's size or more makes the next one use a large block.
   bool hot = false;
+  bool waits_turn = false;  // its receive stands in Turns
 };
 
 /// Tells who accepts: one listener's stream of sockets. `on_accept` gets a descriptor, or a
@@ -73,6 +74,8 @@ class Backend {
 
   /// Submits, waits until something completes or `until`, completes everything that is there.
   virtual void wait(MonoTime until, MonoTime now) noexcept = 0;
+  /// Before wait(): whether receives of bulk are to take turns (turns.h).
+  virtual void show_courtesy(bool due) noexcept = 0;
   /// Receive buffers of the pools that somebody holds now.
   [[nodiscard]] virtual std::uint32_t buffers_leased() const noexcept = 0;
   /// Frees memory that only a burst needed.

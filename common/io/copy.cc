@@ -2,6 +2,7 @@
 
 #include "common/coro/event.h"
 #include "common/coro/ready_queue.h"
+#include "common/io/loop.h"
 
 #include <tuple>
 #include <utility>
@@ -86,6 +87,7 @@ void Copy::Direction::on_turn(void* direction) noexcept {
 }
 
 void Copy::count(const Direction& direction, std::size_t bytes) noexcept {
+  Loop::current().courtesy().moved(bytes);
   if (&direction == &up_) {
     counter_.from_client(bytes);
   } else {

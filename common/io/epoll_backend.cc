@@ -5,6 +5,7 @@
 #include "common/io/accept.h"
 #include "common/io/backend.h"
 #include "common/io/buffer_sizes.h"
+#include "common/io/turns.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -27,6 +28,8 @@ class EpollBackend final : public Backend {
   [[nodiscard]] BackendKind kind() const noexcept override { return BackendKind::epoll; }
 
   bool try_now(Operation& operation, int& result) noexcept override {
+    operation.backend_mark = false;
+    if (turns_.apply_to(operation)) return false;
     result = attempt(operation);
     operation.backend_mark = result == -EAGAIN;
     if (operation.backend_mark) return false;
@@ -38,6 +41,11 @@ class EpollBackend final : public Backend {
     Channel& channel = operation.channel();
     Operation*& slot = slot_of(operation);
     AQUIFER_ASSERT(slot == nullptr);
+    if (!operation.backend_mark && turns_.apply_to(operation)) {
+      slot = &operation;
+      turns_.push(channel);
+      return;
+    }
     // The attempt in await_ready may have been skipped for its budget: then it has its turn before
     // parking.
     const int result = operation.backend_mark ? -EAGAIN : attempt(operation);
@@ -57,6 +65,7 @@ class EpollBackend final : public Backend {
     Operation*& slot = slot_of(operation);
     if (slot != &operation) return;
     slot = nullptr;
+    if (operation.kind() == OperationKind::recv) turns_.forget(operation.channel());
     finish(operation, -ECANCELED);
   }
 
@@ -82,14 +91,19 @@ class EpollBackend final : public Backend {
 
   void forget(Channel& channel) noexcept override {
     AQUIFER_ASSERT(channel.reading == nullptr && channel.writing == nullptr);
+    turns_.forget(channel);
     // Explicitly: a child process between fork and exec may hold the descriptor open, and then
     // closing it here would leave a registration that points to freed memory.
     if (channel.registered) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, channel.fd, nullptr);
     channel.registered = false;
   }
 
+  void show_courtesy(bool due) noexcept override { turns_.show_courtesy(due); }
+
   void wait(MonoTime until, MonoTime now) noexcept override {
     ++counters_.waits;
+    const bool busy = until <= now;
+    if (!turns_.empty()) until = now;
     timespec timeout{};
     timespec* limit = &timeout;
     if (until == MonoTime::max()) {
@@ -106,7 +120,9 @@ class EpollBackend final : public Backend {
       AQUIFER_ASSERT(errno == EINTR);
       return;
     }
+    turns_.begin_round(busy);
     for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
+    turns_.serve_round([this](Channel& channel) { serve_turn(channel); });
   }
 
   [[nodiscard]] std::uint32_t buffers_leased() const noexcept override {
@@ -177,6 +193,7 @@ class EpollBackend final : public Backend {
       if (error == EAGAIN && channel.registered) channel.readable = channel.hung_up;
       return -error;
     }
+    turns_.note_taken(channel);
     operation.buffer.grow(static_cast<std::size_t>(got));
     const bool filled = static_cast<std::size_t>(got) == room.size();
     channel.hot = static_cast<std::size_t>(got) >= kSmallBufferBytes;
@@ -220,7 +237,12 @@ class EpollBackend final : public Backend {
     if (ended) channel->hung_up = true;
     if (ended || (event.events & EPOLLIN) != 0) {
       channel->readable = true;
-      retry(channel->reading);
+      Operation* const reading = channel->reading;
+      if (reading != nullptr && turns_.apply_to(*reading)) {
+        turns_.push(*channel);
+      } else {
+        retry(channel->reading);
+      }
     }
     if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
       channel->writable = true;
@@ -237,6 +259,16 @@ class EpollBackend final : public Backend {
     finish(operation, result);
   }
 
+  void serve_turn(Channel& channel) noexcept {
+    retry(channel.reading);
+    // It has to wait for bytes: for the first time, perhaps.
+    Operation* const reading = channel.reading;
+    if (reading == nullptr || register_channel(channel)) return;
+    const int error = errno;
+    channel.reading = nullptr;
+    finish(*reading, -error);
+  }
+
   void accept_round(Channel& channel) noexcept {
     for (AcceptHandler* handler : accept_handlers_) {
       if (&handler->channel != &channel) continue;
@@ -248,6 +280,7 @@ class EpollBackend final : public Backend {
   Fd epoll_;
   std::array<epoll_event, kEventsMax> events_{};
   std::vector<AcceptHandler*> accept_handlers_;
+  Turns turns_;
   BufferPool small_{kSmallBufferBytes, kSmallBufferCount};
   BufferPool large_{kLargeBufferBytes, kLargeBufferCount};
 };

@@ -108,6 +108,7 @@ void Loop::round() {
   ready_.run_once();
   // Waiting now would be waiting for nobody.
   if (done_) return;
+  courtesy_.end_round(now_);
   const MonoTime until = ready_.empty() ? timers_.next() : MonoTime::min();
   MonoTime wait_until = until;
   if (until > now_ && now_ - last_trim_ > kTrimInterval) {
@@ -121,6 +122,7 @@ void Loop::round() {
   }
   // What was worked before a rest is settled soon, not when the rest ends.
   if (unsettled()) wait_until = std::min(wait_until, last_settle_ + coro::WorkMeter::kInterval);
+  backend_->show_courtesy(courtesy_.is_due(now_));
   backend_->wait(wait_until, now_);
   now_ = Clock::now();
   operations_completed_.store(backend_->counters().completed, std::memory_order_relaxed);

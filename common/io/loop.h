@@ -10,6 +10,7 @@
 #include "common/coro/scope.h"
 #include "common/coro/task.h"
 #include "common/io/backend.h"
+#include "common/io/courtesy.h"
 #include "common/io/timer.h"
 
 #include <atomic>
@@ -77,6 +78,7 @@ class Loop {
   [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
   [[nodiscard]] coro::ReadyQueue& ready() noexcept { return ready_; }
   [[nodiscard]] Backend& backend() noexcept { return *backend_; }
+  [[nodiscard]] Courtesy& courtesy() noexcept { return courtesy_; }
 
   /// May an operation complete without suspending? Bounded per round, so that one hot connection
   /// cannot keep the others waiting.
@@ -100,6 +102,7 @@ class Loop {
   coro::ReadyQueue ready_;
   MonoTime now_;
   int inline_budget_ = 0;
+  Courtesy courtesy_;
   bool done_ = false;
   MonoTime last_trim_;
   MonoTime last_settle_;

@@ -18,10 +18,13 @@ Result<std::size_t> SocketStream::poll_writable(coro::Wakeup& wakeup) {
     if (!writing_.begin(socket_.loop(), OperationKind::writable, wakeup)) return 0;
     TRY_VOID(writing_.outcome("waiting to write"));
   }
-  return kAllowance;
+  Loop& loop = socket_.loop();
+  return loop.courtesy().is_due(loop.now()) ? kAllowanceBesideLittle : kAllowance;
 }
 
 Status SocketStream::write(Buffer bytes) {
+  Loop& loop = socket_.loop();
+  if (sizes_.note(bytes.size())) loop.courtesy().saw_little(loop.now());
   if (unsent_.empty()) {
     TRY(const std::size_t sent, socket_.try_send(bytes.view()));
     bytes.consume(sent);

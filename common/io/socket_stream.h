@@ -4,6 +4,7 @@
 #include "common/io/byte_stream.h"
 #include "common/io/chunk_queue.h"
 #include "common/io/socket.h"
+#include "common/io/write_sizes.h"
 
 #include <memory>
 
@@ -43,8 +44,9 @@ class SocketStream final : public ByteStream, DirectSink {
 
  private:
   // Given to a copy as its allowance: one large receive. What the kernel does not take of it is all
-  // we ever keep.
+  // we ever keep. Beside small messages it is half of that.
   static constexpr std::size_t kAllowance = 128 * 1024;
+  static constexpr std::size_t kAllowanceBesideLittle = 64 * 1024;
 
   Buffer take_put_back(std::size_t bytes_max);
 
@@ -53,6 +55,7 @@ class SocketStream final : public ByteStream, DirectSink {
   Told<ReceiveOperation> reading_;
   Told<Operation> writing_;
   ChunkQueue unsent_;
+  WriteSizes sizes_;
   // Null for nearly every connection, for ever.
   std::unique_ptr<Buffer> put_back_;
 };

@@ -8,6 +8,7 @@
 #include "common/io/backend.h"
 #include "common/io/buffer_sizes.h"
 #include "common/io/provided_buffers.h"
+#include "common/io/turns.h"
 
 #include <liburing.h>
 
@@ -59,7 +60,13 @@ class UringBackend final : public Backend {
     AQUIFER_ASSERT(slot == nullptr);
     slot = &operation;
     switch (operation.kind()) {
-      case OperationKind::recv: submit_recv(static_cast<ReceiveOperation&>(operation)); return;
+      case OperationKind::recv:
+        if (turns_.apply_to(operation)) {
+          turns_.push(operation.channel());
+        } else {
+          submit_recv(static_cast<ReceiveOperation&>(operation));
+        }
+        return;
       case OperationKind::readable: submit_poll(operation, POLLIN); return;
       case OperationKind::hangup: submit_poll_on(operation, 0); return;
       case OperationKind::writable: submit_poll(operation, POLLOUT); return;
@@ -68,6 +75,12 @@ class UringBackend final : public Backend {
   }
 
   void cancel(Operation& operation) noexcept override {
+    Channel& channel = operation.channel();
+    if (channel.waits_turn && channel.reading == &operation) {
+      turns_.forget(channel);
+      finish(operation, -ECANCELED);
+      return;
+    }
     // The queue keeps its order: an operation started later at the same address is not meant.
     submit_cancel(reinterpret_cast<std::uintptr_t>(&operation));
   }
@@ -91,8 +104,15 @@ class UringBackend final : public Backend {
     AQUIFER_ASSERT(channel.reading == nullptr && channel.writing == nullptr);
   }
 
+  void show_courtesy(bool due) noexcept override { turns_.show_courtesy(due); }
+
   void wait(MonoTime until, MonoTime now) noexcept override {
     ++counters_.waits;
+    turns_.begin_round(until <= now);
+    turns_.serve_round([this](Channel& channel) {
+      submit_recv(static_cast<ReceiveOperation&>(*channel.reading));
+    });
+    if (!turns_.empty()) until = now;
     if (until <= now) {
       if (kernel_has_work()) io_uring_submit_and_get_events(&ring_);
     } else if (until == MonoTime::max()) {
@@ -147,6 +167,7 @@ class UringBackend final : public Backend {
 
   void submit_recv(ReceiveOperation& operation) noexcept {
     ProvidedBuffers& buffers = operation.channel().hot ? large_ : small_;
+    turns_.note_taken(operation.channel());
     io_uring_sqe* entry = next_entry();
     const std::size_t bytes = std::min<std::size_t>(operation.bytes_max, buffers.payload_bytes());
     io_uring_prep_recv(entry, operation.channel().fd, nullptr, bytes, 0);
@@ -348,6 +369,7 @@ class UringBackend final : public Backend {
 
   io_uring ring_{};
   bool initialised_ = false;
+  Turns turns_;
   ProvidedBuffers small_{1, kSmallBufferBytes, kSmallBufferCount};
   ProvidedBuffers large_{2, kLargeBufferBytes, kLargeBufferCount};
 };

@@ -62,7 +62,7 @@ class CountingDialer final : public TunnelDialer {
   int dials = 0;
   int at_once_max = 0;
   int failures_left = 0;
-  Duration held_for = Duration::zero();  ///< how long each takes at least
+  Duration held_for = Duration::zero();                           ///< how long each takes at least
   std::vector<std::unique_ptr<std::unique_ptr<Tunnel>>> servers;  ///< null: over
 
  private:
@@ -201,7 +201,8 @@ coro::Task<void> many_apart_from_bulk(io::Loop& loop) {
   co_await dialer.join();
 }
 
-ON_BOTH_BACKENDS("streams that open at once beside bulk wait for the tunnel that one of them dials") {
+ON_BOTH_BACKENDS(
+    "streams that open at once beside bulk wait for the tunnel that one of them dials") {
   run_on<B>(many_apart_from_bulk);
 }
 
