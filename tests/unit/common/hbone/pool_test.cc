@@ -184,14 +184,19 @@ ON_BOTH_BACKENDS("a stream that opens while its tunnel carries bulk gets another
   run_on<B>(apart_from_bulk);
 }
 
+coro::Task<std::unique_ptr<TunnelStream>> open_busy(io::Loop& loop, Pool& pool) {
+  auto opened = co_await open_many(loop, pool, 1);
+  REQUIRE(succeeded(opened) == 1);
+  co_await make_busy(**opened.front());
+  co_return std::move(*opened.front());
+}
+
 coro::Task<void> many_apart_from_bulk(io::Loop& loop) {
   CountingDialer dialer(loop);
   Pool pool(loop, dialer, PoolOptions{});
   {
-    auto opened = co_await open_many(loop, pool, 1);
-    REQUIRE(succeeded(opened) == 1);
-    TunnelStream& bulk = **opened.front();
-    co_await make_busy(bulk);
+    const auto opened = co_await open_busy(loop, pool);
+    const TunnelStream& bulk = *opened;
     const auto late = co_await open_many(loop, pool, 4);
     REQUIRE(succeeded(late) == 4);
     for (const Opened& each : late) CHECK(&(*each)->tunnel() != &bulk.tunnel());
@@ -210,10 +215,8 @@ coro::Task<void> no_wait_beside_bulk(io::Loop& loop) {
   CountingDialer dialer(loop);
   Pool pool(loop, dialer, PoolOptions{});
   {
-    auto opened = co_await open_many(loop, pool, 1);
-    REQUIRE(succeeded(opened) == 1);
-    TunnelStream& bulk = **opened.front();
-    co_await make_busy(bulk);
+    const auto opened = co_await open_busy(loop, pool);
+    const TunnelStream& bulk = *opened;
     dialer.held_for = std::chrono::seconds(2);
     coro::Scope first;
     std::vector<Opened> dialling;

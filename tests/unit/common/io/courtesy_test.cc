@@ -117,19 +117,15 @@ coro::Task<void> cancel_in_turn(Loop& loop, int& cancelled) {
     readers.push_back(std::make_unique<Socket>(loop, std::move(pair.left)));
     feeding.spawn(feed(loop, std::move(pair.right), static_cast<std::uint32_t>(i), sent[i]));
   }
+  const auto whole = [](const Digest& digest) { return digest.size() == kBulkBytes; };
   const Deadline end = loop.after(kSoon);
-  for (int round = 0; !end.expired(loop.now()); ++round) {
+  for (int round = 0; !std::ranges::all_of(got, whole) && !end.expired(loop.now()); ++round) {
     loop.courtesy().saw_little(loop.now());
     coro::CancelSource cancel;
     coro::Scope receiving;
     for (std::size_t i = 0; i < kStreams; ++i) {
-      if (got[i].size() < kBulkBytes)
+      if (!whole(got[i]))
         receiving.spawn(receive_once(loop, *readers[i], cancel, got[i], cancelled));
-    }
-    if (receiving.running() == 0 && round > 0) {
-      const bool all =
-          std::ranges::all_of(got, [](const Digest& d) { return d.size() == kBulkBytes; });
-      if (all) break;
     }
     for (int i = 0; i < round % 4; ++i) co_await yield();
     cancel.cancel();
